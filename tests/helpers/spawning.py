@@ -97,7 +97,11 @@ class Talk:
             **variables,
         }
         (limit,) = kin_of(self.root, directory)
-        return ("start", number, number, limit, list(words), directory, (), variables)
+        return ("start", number, 0, number, limit, list(words), directory, (), variables)
+
+    def stage(self, number: int, *words: str, seconds: float = 60.0) -> tuple[Any, ...]:
+        """Return an order to begin a command after another one, if that is soon enough."""
+        return ("stage", time.monotonic() + seconds, *self.start(number, *words)[1:])
 
     def send(self, *orders: tuple[Any, ...]) -> None:
         """Send orders in one message."""
@@ -108,12 +112,12 @@ class Talk:
         self._link.close()
 
     def report(self, number: int) -> tuple[Any, ...]:
-        """Wait for the report of a command: without its number."""
+        """Wait for the report of a command: without its number, and what has begun after it."""
         deadline = time.monotonic() + 20
         while True:
             for found, *rest in self.reports:
                 if found == number:
-                    return tuple(rest)
+                    return tuple(rest[:-1])
             wait_s = deadline - time.monotonic()
             assert wait_s > 0, f"no report of {number}"
             if select.select([self._link], [], [], wait_s)[0]:

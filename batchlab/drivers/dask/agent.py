@@ -52,6 +52,7 @@ from batchlab.drivers.dask.run_ahead import RunAhead
 from batchlab.drivers.dask.run_entry import EndedRuns, RunEntry
 from batchlab.drivers.dask.runs import NodeRun, measure_runs, node_failure
 from batchlab.drivers.dask.spawners import NodeSpawner
+from batchlab.drivers.dask.staged_runs import StagedRuns
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
 from batchlab.drivers.dask.trash import Trash
 from batchlab.drivers.node_log import NodeLog
@@ -121,7 +122,8 @@ class NodeAgent(WorkerPlugin):
         self._measuring: asyncio.Future[None] | None = None
         self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
         self._lease = Lease(worker, config, self.folders.root, self._lose_lease)
-        self._ahead = RunAhead(config, self._start, self._send, self._lease.round_trip_s)
+        stage = StagedRuns(self._make, self._enter, self._spawner, self._lease.end_s).stage
+        self._ahead = RunAhead(config, self._start, self._send, self._lease.round_trip_s, stage)
         try:
             await threads.call(self._arrive)
         except Exception:
@@ -159,7 +161,7 @@ class NodeAgent(WorkerPlugin):
     async def teardown(self, worker: Any) -> None:
         """Leave when the plugin is removed: the worker closes, or the node is removed from it."""
         await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
-        worker.stream_handlers[messages.commands_op(self.config.lab_id)] = _ignore
+        worker.stream_handlers[messages.commands_op(self.config.lab_id)] = lambda **_: None
         for name in ("files", "leave", "install", "log"):
             worker.handlers.pop(f"batchlab_{name}", None)
         forget_handlers()
@@ -303,32 +305,36 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _start(self, start_run: StartRun) -> None:
-        self._begin(self._register(start_run, True))
+        self._begin(self._register(self._make(start_run)))
 
-    def _register(self, start_run: StartRun, reported: bool) -> RunEntry:
+    def _begin(self, entry: RunEntry) -> None:
+        entry.limit(self.config.speed)
+        self._spawner.begin(entry.run)
+
+    def _enter(self, run: NodeRun) -> None:
+        """A staged run begins."""
+        self._register(run).limit(self.config.speed)
+        if self._left:
+            run.end("cancelled")
+
+    def _make(self, start_run: StartRun) -> NodeRun:
         parts = (start_run, self._facts, self._inherited, self._report, self._done, self._meter,
                  self._store, self._equipment, self._containers, self._users)  # fmt: skip
         if start_run.coordination is None:
-            run: NodeRun = PlainRun(*parts)
-        else:
-            run = SubtaskRun(start_run.coordination, *parts)
+            return PlainRun(*parts)
+        return SubtaskRun(start_run.coordination, *parts)
+
+    def _register(self, run: NodeRun, reported: bool = True) -> RunEntry:
         entry = RunEntry(run, self._loop.create_future(), reported)
-        self._runs[start_run.run_id] = entry
+        self._runs[run.start_run.run_id] = entry
         self._has_run = True
-        self._ahead.begin(start_run)
-        self._log.run_begins(time.time(), start_run)
+        self._ahead.begin(run.start_run)
+        self._log.run_begins(time.time(), run.start_run)
         self._gateway.open()
         return entry
 
-    def _begin(self, entry: RunEntry) -> None:
-        limit = entry.run.start_run.time_limit_s
-        if limit is not None and not entry.exited.done():
-            limit /= self.config.speed
-            entry.timer = self._loop.call_later(limit, entry.run.end, "expired")
-        self._spawner.begin(entry.run)
-
     def _pend(self, start_run: StartRun, reported: bool) -> Pending:
-        entry = self._register(start_run, reported)
+        entry = self._register(self._make(start_run), reported)
 
         async def perform() -> RunExited:
             self._begin(entry)
@@ -351,9 +357,7 @@ class NodeAgent(WorkerPlugin):
     def _take_ended(self, ended: list[tuple[NodeRun, RunExited]]) -> None:
         for run, report in ended:
             entry = self._runs.pop(run.start_run.run_id)
-            if entry.timer is not None:
-                entry.timer.cancel()
-            entry.exited.set_result(report)
+            entry.over(report)
             self._ahead.exited(report, reported=entry.reported)
         self._ahead.flush()
         self._trash.empty_later()
@@ -392,7 +396,3 @@ class NodeAgent(WorkerPlugin):
         files = Directory(os.path.join(self.folders.root, call.directory))
         method = getattr(files, call.method)
         return await threads.call(messages.answer, lambda: method(call.path, **call.options))
-
-
-def _ignore(**_: Any) -> None:
-    """Ignore a command to a node that has left."""

@@ -78,6 +78,10 @@ class Lease:
             return min(self._round_trips)
         return 0.0 if self._first_beat is None else time.monotonic() - self._first_beat
 
+    def end_s(self) -> float:
+        """When the lease ends if nothing more is heard, on the monotonic clock."""
+        return self._until
+
     def begin(self) -> None:
         """Let the watchdog know the end of the lease: from now on, there may be runs."""
         if self._config.lease_s is not None:

@@ -7,6 +7,7 @@ finds out why. If the spawner is lost, so is the run: that is a fault of the nod
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from batchlab.core.model.values import FailureInfo
@@ -16,7 +17,8 @@ from batchlab.drivers.dask.processes import kill_remaining
 from batchlab.drivers.dask.runs import NodeRun
 
 if TYPE_CHECKING:
-    from batchlab.drivers.dask.spawners import Ended, Spawned, Spawner
+    from batchlab.drivers.dask.spawned import Ended, Spawned
+    from batchlab.drivers.dask.spawners import Spawner
 
 __all__ = ["PlainRun"]
 
@@ -44,8 +46,14 @@ class PlainRun(NodeRun):
         """Whether a spawner can begin it: it needs nothing but its folder and a process."""
         return self._users is None and self._equipment.is_plain(self.start_run)
 
-    def begin(self, spawner: Spawner) -> bool:
-        """Let a spawner carry out the run, on the node's loop; False if it needs a thread."""
+    def begin(
+        self, spawner: Spawner, begun: Callable[[], None] | None = None,
+        never: Callable[[], None] | None = None, until: float = 0.0,
+    ) -> bool:  # fmt: skip
+        """Let a spawner carry out the run, on the node's loop; False if it needs a thread.
+
+        With `begun`, it is only staged: see `NodeSpawner.stage`.
+        """
         try:
             words = self._words()
             variables = environment(self.start_run, self._node, self._inherited)
@@ -53,11 +61,27 @@ class PlainRun(NodeRun):
             return False
 
         def done(ended: Ended) -> None:
-            self._has_ended(ended, variables)
+            if never is not None and self._spawned is not None and self._spawned.begun:
+                never()
+            else:
+                self._has_ended(ended, variables)
 
-        self._process = self._spawned = spawner.begin(words, variables, self._logs, done)
+        self._process = self._spawned = spawner.begin(
+            words, variables, self._logs, done, begun, until
+        )
         self.began = time.monotonic()
         return self._spawned is not None
+
+    def begin_staged(self) -> None:
+        """Have the staged run begun."""
+        if self._spawned is not None:
+            self.began = time.monotonic()
+            self._spawned.begin()
+
+    def drop_staged(self) -> None:
+        """Have the staged run never begun, if it has not."""
+        if self._spawned is not None:
+            self._spawned.drop()
 
     def _has_ended(self, ended: Ended, variables: dict[str, str]) -> None:
         """Continue a run that a spawner has begun, or could not begin, on the node's loop."""

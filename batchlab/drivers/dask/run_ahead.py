@@ -2,8 +2,12 @@
 
 A run that waits here has not begun. When a run exits, the oldest one starts in its place, and
 one report has both. Such reports are held for `HOLD_S` and sent together while the node has work
-for as long, because the host's answer is not urgent then; all others are sent at once. `TakeBack`
-and the exits come on one thread, the node's loop, so a run is either taken back or started.
+for as long, because the host's answer is not urgent then; all others are sent at once.
+
+The first ones of those that wait are *staged*, if possible (see `staged_runs`): the spawner begins
+one of them as soon as a run has exited, before the node's loop knows. A run is either taken back
+or started: `TakeBack` and the exits come on one thread, the node's loop, and if it is staged, the
+spawner is asked to drop it, and `TakenBack` is sent when the answer is there.
 
 How many runs should wait depends on how long runs and a round trip take: enough that the node has
 work until the next command comes, and none if that gains little. The host decides which (see
@@ -15,7 +19,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
 
 import msgspec
 
@@ -30,6 +37,7 @@ from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
 from batchlab.core.placement.ahead import MOST
 from batchlab.drivers.dask.messages import NodeConfig
+from batchlab.drivers.dask.staged_runs import Staged
 
 __all__ = ["RunAhead"]
 
@@ -43,6 +51,17 @@ GAIN = 0.02
 """The part of its time that a node must lose without a queue to get one."""
 LATEST = 0.1
 """How much the last run counts in the average."""
+STAGED = 2
+"""How many runs per slot are staged."""
+
+
+class _Recall:
+    """A recall of runs some of which are staged."""
+
+    def __init__(self) -> None:
+        self.taken: list[RunId] = []
+        self.started: list[RunId] = []
+        self.asked = 0
 
 
 class RunAhead:
@@ -57,6 +76,8 @@ class RunAhead:
         Sends reports to the host, with how long ago each happened, in lab time.
     round_trip_s : callable
         Returns how long a message to the host and its answer take at least.
+    stage : callable, optional
+        Stages a run: see `StagedRuns.stage`.
     """
 
     def __init__(
@@ -65,12 +86,20 @@ class RunAhead:
         start: Callable[[StartRun], None],
         send: Callable[[Sequence[Report], Sequence[float]], None],
         round_trip_s: Callable[[], float],
+        stage: Callable[
+            [StartRun, Callable[[], None], Callable[[], None]], Staged | None
+        ] = lambda *_: None,
     ) -> None:
         self._config = config
         self._start = start
         self._send = send
         self._round_trip_s = round_trip_s
+        self._stage = stage
         self._waiting: dict[RunId, StartRun] = {}
+        self._staged: dict[RunId, Staged] = {}  # the first ones of those that wait
+        self._begun: deque[RunId] = deque()  # staged ones that began after an exit not seen yet
+        self._recalls: dict[RunId, _Recall] = {}  # of staged ones, until the spawner answers
+        self._answers: list[Report] = []
         self._began: dict[RunId, float] = {}
         self._reports: list[Report] = []
         self._times: list[float] = []
@@ -86,14 +115,43 @@ class RunAhead:
         started = self._start_next()
         if started is not None:
             self.send([RunStarted(run_id=started)])
+        self._stage_more()
 
     def take_back(self, run_ids: Sequence[RunId]) -> None:
         """Do not start these runs, unless they have started already."""
-        taken = [run_id for run_id in run_ids if self._waiting.pop(run_id, None) is not None]
-        started = [run_id for run_id in run_ids if run_id not in taken]
-        if not self._waiting:
-            self._depth = 0  # the host may want none for now: tell it again after the next exit
-        self.send([TakenBack(taken=tuple(taken), started=tuple(started))])
+        recall = _Recall()
+        for run_id in run_ids:
+            if self._waiting.pop(run_id, None) is None:
+                recall.started.append(run_id)
+            elif run_id in self._staged:
+                self._recalls[run_id] = recall
+                recall.asked += 1
+            else:
+                recall.taken.append(run_id)
+        for run_id in run_ids:
+            if run_id in self._recalls and run_id in self._staged:
+                self._staged.pop(run_id).drop()
+        self._stage_more()
+        self._answer(recall)
+        self.flush()
+
+    def _answer(self, recall: _Recall) -> None:
+        """Answer once it is known of each run whether it has started."""
+        if not recall.asked:
+            if not self._waiting:
+                self._depth = (
+                    0  # the host may want none for now: after the next exit, say it again
+                )
+            taken, started = tuple(recall.taken), tuple(recall.started)
+            self._answers.append(TakenBack(taken=taken, started=started))
+
+    def _settle(self, run_id: RunId, *, started: bool) -> None:
+        """It is known whether a staged run has started; if it was recalled, say so."""
+        recall = self._recalls.pop(run_id, None)
+        if recall is not None:
+            (recall.started if started else recall.taken).append(run_id)
+            recall.asked -= 1
+            self._answer(recall)
 
     def begin(self, start_run: StartRun) -> None:
         """Note that a run begins."""
@@ -111,6 +169,7 @@ class RunAhead:
             then = self._start_next()
             if then is not None:
                 report = msgspec.structs.replace(report, then=then)
+            self._stage_more()
         if reported:
             self._reports.append(report)
             self._times.append(time.monotonic())
@@ -118,9 +177,15 @@ class RunAhead:
 
     def flush(self) -> None:
         """Send the reports, or hold them for a moment while there is enough to do."""
-        if not self._reports:
+        if self._begun:  # a slot was free
+            started = [RunStarted(run_id=run_id) for run_id in self._begun]
+            self._begun.clear()
+            self.send(started)
+        elif self._answers or self._urgent:
+            self.send(())
+        elif not self._reports:
             return
-        if self._urgent or self._lasts_s() < HOLD_S:
+        elif self._lasts_s() < HOLD_S:
             self.send(())
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(HOLD_S, self.send, ())
@@ -134,22 +199,58 @@ class RunAhead:
         held, speed = self._reports, self._config.speed
         ages = [(now - when) * speed for when in self._times]
         self._reports, self._times, self._urgent = [], [], False
-        more = [*reports, *self._measured()]
+        more = [*self._answers, *reports, *self._measured()]
+        self._answers = []
         self._send([*held, *more], [*ages, *[0.0] * len(more)])
 
     def close(self) -> None:
         """Start nothing more: the node leaves."""
         self._waiting.clear()
+        for staged in self._staged.values():
+            staged.drop()
+        self._staged.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _start_next(self) -> RunId | None:
+        """Start the next run if a slot is free, or note the one that has started itself."""
+        if self._begun:
+            run_id = self._begun.popleft()
+            self._settle(run_id, started=True)
+            return run_id
         if not self._waiting or len(self._began) >= self._config.task_slots:
             return None
         run_id = next(iter(self._waiting))
-        self._start(self._waiting.pop(run_id))
+        start_run, staged = self._waiting.pop(run_id), self._staged.pop(run_id, None)
+        if staged is None:
+            self._start(start_run)
+        else:
+            staged.begin()
         return run_id
+
+    def _stage_more(self) -> None:
+        """Stage the next runs, as many as may begin before the node's loop gets to it."""
+        for run_id, start_run in islice(self._waiting.items(), STAGED * self._config.task_slots):
+            if run_id not in self._staged:
+                staged = self._stage(
+                    start_run, partial(self._has_begun, run_id), partial(self._will_not, run_id)
+                )
+                if staged is None:
+                    return
+                self._staged[run_id] = staged
+
+    def _has_begun(self, run_id: RunId) -> None:
+        """A staged run has begun by itself."""
+        self._waiting.pop(run_id, None)
+        self._staged.pop(run_id, None)
+        self._begun.append(run_id)
+
+    def _will_not(self, run_id: RunId) -> None:
+        """A staged run has not begun: it was recalled, or its spawner was lost and it waits."""
+        self._staged.pop(run_id, None)
+        self._settle(run_id, started=False)
+        asyncio.get_running_loop().call_soon(self.flush)
 
     def _lasts_s(self) -> float:
         """How long the node has work if nothing comes."""

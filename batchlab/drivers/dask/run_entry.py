@@ -24,13 +24,26 @@ class RunEntry:
         Whether the host learns of its end.
     """
 
-    __slots__ = ("exited", "reported", "run", "timer")
+    __slots__ = ("_timer", "exited", "reported", "run")
 
     def __init__(self, run: NodeRun, exited: asyncio.Future[RunExited], reported: bool) -> None:
         self.run = run
         self.exited = exited
         self.reported = reported
-        self.timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def limit(self, speed: float) -> None:
+        """The run begins: end it after its time limit."""
+        limit_s = self.run.start_run.time_limit_s
+        if limit_s is not None and not self.exited.done():
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(limit_s / speed, self.run.end, "expired")
+
+    def over(self, report: RunExited) -> None:
+        """The run is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.exited.set_result(report)
 
 
 class EndedRuns:

@@ -41,7 +41,7 @@ from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
 if TYPE_CHECKING:
-    from batchlab.drivers.dask.spawners import Spawned
+    from batchlab.drivers.dask.spawned import Spawned
     from batchlab.drivers.dask.users import NodeUsers, Owner
 
 __all__ = ["Ending", "NodeRun", "measure_runs", "node_failure"]

@@ -14,11 +14,17 @@ commands and ends, too.
 
 A command that a spawner cannot begin is left to its worker, which tries itself and says why.
 
-Messages have four bytes with their length, and a marshalled list. Orders are ``("start", id,
-place in the table, limit, words, task directory, old logs, environment)``, ``("kill", id)`` and
-``("measure",)``; an empty list asks for an answer. A report is ``(id, exit code, killed,
-counters)``. Without an exit code, the command never began: it was killed before, or it is left to
-the worker. The counters are ``(process ID, stat, io)`` if they were asked for.
+A node may have commands *staged*: when one of its others has exited by itself, and nothing is left
+to do for it, the next one begins in its place without an answer from the worker, unless its moment
+has passed: the node's lease may be over, and the worker not there to notice.
+
+Messages have four bytes with their length, and a marshalled list. Orders are ``("start", id, node,
+place in the table, limit, words, task directory, old logs, environment)``, ``("stage", the last
+moment, ...)`` with the same, ``("begin", id)`` and ``("drop", id)`` for one that is staged,
+``("kill", id)`` and ``("measure",)``; an empty list asks for an answer. A report is ``(id, exit
+code, killed, counters, id of the command that has begun in its place)``. Without an exit code, the
+command never began: it was killed or dropped before, or it is left to the worker. The counters are
+``(process ID, stat, io)`` if they were asked for.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ import resource
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Frames", "frame", "make_directories", "open_stream", "spawn_forever"]
@@ -96,12 +103,14 @@ def open_stream(path: str) -> int:
 
 
 class _Command:
-    __slots__ = ("killed", "number", "pid", "place")
+    __slots__ = ("killed", "node", "number", "pid", "place", "simple")
 
-    def __init__(self, number: int, pid: int, place: int) -> None:
+    def __init__(self, number: int, node: int, pid: int, place: int, simple: bool) -> None:
         self.number = number
+        self.node = node
         self.pid = pid
         self.place = place
+        self.simple = simple  # there is nothing to do after it
         self.killed = False
 
 
@@ -110,6 +119,7 @@ class _Spawner:
         self._table = table
         self._by_number: dict[int, _Command] = {}
         self._by_pid: dict[int, _Command] = {}
+        self._staged: dict[int, dict[int, tuple[float, tuple[Any, ...]]]] = {}  # by node
         self._last = -1  # the highest number that a command had
         self._doomed: set[int] = set()  # to be killed, before they were to start
         self._measures = False
@@ -121,26 +131,50 @@ class _Spawner:
         for order in orders:
             if order[0] == "start":
                 self._start(*order[1:])
+            elif order[0] == "stage":
+                self._last = order[2]
+                self._staged.setdefault(order[3], {})[order[2]] = order[1], order[2:]
             elif order[0] == "kill":
                 self._kill(order[1])
-            else:
+            elif order[0] == "measure":
                 self._measures = True
+            elif staged := self._unstage(order[1]):
+                if order[0] == "begin":
+                    self._start(*staged)
+                else:
+                    self.reports.append((order[1], None, True, None, None))
+
+    def _unstage(self, number: int) -> tuple[Any, ...] | None:
+        """Return a command that is staged, and no longer is."""
+        for staged in self._staged.values():
+            if number in staged:
+                return staged.pop(number)[1]
+        return None
+
+    def _next(self, node: int) -> tuple[Any, ...] | None:
+        """Return the next command of a node that may begin by itself."""
+        for number, (last_moment, order) in self._staged.get(node, {}).items():
+            if time.monotonic() < last_moment and number not in self._doomed:
+                del self._staged[node][number]
+                return order
+            return None
+        return None
 
     def _start(
-        self, number: int, place: int, limit: int, words: list[str], directory: str,
+        self, number: int, node: int, place: int, limit: int, words: list[str], directory: str,
         logs: tuple[str, ...], variables: dict[str, str],
     ) -> None:  # fmt: skip
-        self._last = number
+        self._last = max(number, self._last)
         if number in self._doomed:
-            self.reports.append((number, None, True, None))
+            self.reports.append((number, None, True, None, None))
             return
         try:
             pid = self._spawn(limit, words, directory, logs, variables)
         except (OSError, ValueError, LookupError, TypeError, NotImplementedError):
-            self.reports.append((number, None, False, None))
+            self.reports.append((number, None, False, None, None))
             return
         self._table[2 * place] = pid
-        command = _Command(number, pid, place)
+        command = _Command(number, node, pid, place, simple=not logs)
         self._by_number[number] = self._by_pid[pid] = command
         with contextlib.suppress(OSError, ValueError):  # it has ended, or has less
             resource.prlimit(pid, resource.RLIMIT_RTTIME, (limit, limit))
@@ -176,7 +210,9 @@ class _Spawner:
         command = self._by_number.get(number)
         if number <= self._last:
             self._doomed.discard(number)
-        if command is not None and not _ended(os.P_PID, command.pid):
+        if self._unstage(number):
+            self.reports.append((number, None, True, None, None))
+        elif command is not None and not _ended(os.P_PID, command.pid):
             command.killed = True
             _kill_group(command.pid)
 
@@ -191,8 +227,15 @@ class _Spawner:
                 _kill_group(command.pid)
                 self._table[2 * command.place] = 0  # from here on, the ID may be reused
                 del self._by_number[command.number]
-                self.reports.append((command.number, code, command.killed, counters))
-            os.waitpid(ended.si_pid, 0)
+                simple = natural and command.simple and not command.killed
+                then = self._next(command.node) if simple else None
+                number = None if then is None else then[0]
+                self.reports.append((command.number, code, command.killed, counters, number))
+                os.waitpid(ended.si_pid, 0)
+                if then is not None:
+                    self._start(*then)
+            else:
+                os.waitpid(ended.si_pid, 0)
 
     def end(self) -> None:
         """Kill all commands."""

@@ -22,13 +22,14 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from batchlab.drivers.dask import guards, spawner, threads, watchdog
 from batchlab.drivers.dask.plain_runs import PlainRun
+from batchlab.drivers.dask.spawned import Ended, Spawned
 from batchlab.drivers.dask.spawner_processes import end_process, kill_lost, links, start_process
 
-__all__ = ["Ended", "NodeSpawner", "Spawned", "Spawner"]
+__all__ = ["NodeSpawner", "Spawner"]
 
 logger = logging.getLogger("batchlab")
 
@@ -42,53 +43,6 @@ SILENT_TICKS = 8
 PAUSE_S = 2.0
 """How long after a start of a spawner another one may be started in its place."""
 _POSSIBLE = sys.platform == "linux" and hasattr(os, "posix_spawn")
-
-
-class Ended(NamedTuple):
-    """How a spawner's attempt to run a command has ended."""
-
-    code: int | None
-    """The exit code, or 128 + signal; None if the command never began, or was lost."""
-    killed: bool
-    """Whether it was killed, or prevented, because of `Spawned.kill`."""
-    counters: tuple[int, bytes, bytes] | None = None
-    """The ID of the process and what its files in /proc said, if the spawner measures."""
-    lost: str = ""
-    """What happened to the spawner, if that is why the command has ended."""
-
-
-class Spawned:
-    """A command that a spawner was asked to begin."""
-
-    def __init__(
-        self, spawner: Spawner, number: int, place: int, variables: dict[str, str],
-        done: Callable[[Ended], None],
-    ) -> None:  # fmt: skip
-        self._spawner = spawner
-        self.number = number
-        self.place = place
-        self.variables = variables
-        self.done: Callable[[Ended], None] | None = done
-
-    @property
-    def pid(self) -> int | None:
-        """The ID of the process and its session, while it runs."""
-        return self._spawner.table.session(self.place) or None if self.done else None
-
-    def kill(self) -> bool:
-        """Have the command killed or not begun, unless its end was reported already."""
-        if self.done is None:
-            return False
-        self._spawner.order(("kill", self.number))
-        self._spawner.flush()
-        return True
-
-    def end(self, ended: Ended) -> None:
-        """Report the end."""
-        self._spawner.table.free(self.place)
-        done, self.done = self.done, None
-        if done is not None:
-            done(ended)
 
 
 class Spawner(asyncio.BufferedProtocol):
@@ -113,6 +67,7 @@ class Spawner(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(2**14))
         self._orders: list[tuple[Any, ...]] = []
         self._running: dict[int, Spawned] = {}
+        self._nodes: dict[str, int] = {}  # by root
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
         self._silence = 0
@@ -142,18 +97,28 @@ class Spawner(asyncio.BufferedProtocol):
 
     def begin(
         self, words: list[str], variables: dict[str, str], logs: Sequence[str],
-        done: Callable[[Ended], None],
+        done: Callable[[Ended], None], begun: Callable[[], None] | None = None,
+        until: float | None = None,
     ) -> Spawned | None:  # fmt: skip
-        """Begin a command in its directories, soon; None if there are too many already."""
+        """Begin a command in its directories, soon; None if there are too many already.
+
+        With `begun`, it is staged: it begins after another one of the node, if that is before
+        `until` on the monotonic clock, and calls this.
+        """
         root, directory = variables["AZ_BATCH_NODE_ROOT_DIR"], variables["AZ_BATCH_TASK_DIR"]
         place = self.table.reserve(self.table.places.get(root, 0))
         if place is None:
             return None
         self._number += 1
         spawned = Spawned(self, self._number, place, variables, done)
+        spawned.begun = begun
         self._running[self._number] = spawned
         (limit,) = watchdog.kin_of(root, directory)
-        self.order(("start", self._number, place, limit, words, directory, tuple(logs), variables))
+        node = self._nodes.setdefault(root, len(self._nodes))
+        how = ("start",) if begun is None else ("stage", until)
+        self.order(
+            (*how, self._number, node, place, limit, words, directory, tuple(logs), variables)
+        )
         if self._timer is None:
             self._silence = 0
             self._timer = self._loop.call_later(TICK_S, self._tick)
@@ -200,6 +165,8 @@ class Spawner(asyncio.BufferedProtocol):
                 spawned = self._running.pop(number, None)
                 if spawned is not None:
                     _call(partial(spawned.end, Ended(*ended)))
+                if (then := self._running.get(ended[-1])) is not None:
+                    _call(then.begins)
         self._reading = False
         after, self._after = self._after, []
         for callback in after:
@@ -242,7 +209,7 @@ class Spawner(asyncio.BufferedProtocol):
             places = {spawned.place: spawned.variables for spawned in lost}
             await threads.call(kill_lost, places, self.table)
         for spawned in lost:
-            spawned.end(Ended(None, False, None, reason))
+            spawned.end(Ended(None, False, lost=reason))
         self.ended.set()
 
     @property
@@ -322,10 +289,21 @@ class NodeSpawner:
 
     def begin(self, run: Any) -> None:
         """Begin a `NodeRun`."""
+        if not self._pass_on(run):
+            threads.run(run.execute)
+
+    def stage(self, run: Any, begun: Callable[[], None], never: Callable[[], None], until: float
+    ) -> bool:  # fmt: skip
+        """Have a `NodeRun` begin after another one; False if that is not possible.
+
+        Calls `begun` when it has begun by itself, and `never` if it has not and will not.
+        """
+        return self._pass_on(run, begun, never, until)
+
+    def _pass_on(self, run: Any, *when: Any) -> bool:
         plain = _POSSIBLE and isinstance(run, PlainRun) and run.is_plain
         spawner = self._spawner() if plain else None
-        if spawner is None or not run.begin(spawner):
-            threads.run(run.execute)
+        return spawner is not None and run.begin(spawner, *when)
 
     def _spawner(self) -> Spawner | None:
         if self._seat is None:

@@ -203,10 +203,10 @@ def test_commands_that_cannot_be_read_leave_the_node_working(tmp_path):
 
 @pytest.mark.parametrize("ahead", [False, True])
 def test_command_that_fails_does_not_take_others_with_it(tmp_path, monkeypatch, ahead):
-    def register(agent, start_run, reported):
-        if start_run.run_id.task_id == "bad":
+    def register(agent, run):
+        if run.start_run.run_id.task_id == "bad":
             raise RuntimeError("no way")
-        return before(agent, start_run, reported)
+        return before(agent, run)
 
     before = NodeAgent._register
     monkeypatch.setattr(NodeAgent, "_register", register)

@@ -86,7 +86,7 @@ def test_limit_that_marks_a_run_is_there_before_it_executes_and_not_on_the_spawn
         talk.send(order)
         assert talk.report(number) == (0, False, None)
         soft, _ = Path(talk.root, f"{number}/stdout.txt").read_text().split()
-        assert int(soft) == order[3]
+        assert int(soft) == order[4]
     assert psutil.Process(talk.process.pid).rlimit(psutil.RLIMIT_RTTIME) == (-1, -1)
 
 
