@@ -1,4 +1,4 @@
-"""A world of simulated nodes on a virtual clock: thousands of nodes, a day in a second.
+"""A world of simulated nodes on a virtual clock: thousands of nodes, a day in seconds.
 
 All future events are in one heap, ordered by time and then by the order in which they were
 scheduled. The world moves from event to event: simultaneous events are reported together, and the
