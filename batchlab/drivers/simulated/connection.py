@@ -37,6 +37,10 @@ from batchlab.storage.stores import BlobStore
 
 __all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
 
+MOST_UNSEARCHED = 300_000
+"""Objects, about 150 MB, that may be garbage until the collector searches for it."""
+UNSEARCHED_BEFORE = 50_000
+"""The same when a lab begins: earlier ones are often garbage then."""
 LONGEST_WAIT_S = 180 * 86400.0
 """Maximum virtual seconds of a wait without a timeout: the maximum lifetime of a task in Azure."""
 
@@ -55,6 +59,7 @@ class SimulatedConnection:
     speed = 0.0
 
     def __init__(self, world: SimulatedWorld, opened: Opened | None = None) -> None:
+        _Unsearched.search(UNSEARCHED_BEFORE)
         self.world = world
         self._journal = opened.journal if opened else None
         core = opened.core if opened else Core(world.settings)
@@ -300,6 +305,21 @@ class _Frozen:
     until = 0.0
 
 
+class _Unsearched:
+    """How many objects have been made since the garbage collector last searched all of them."""
+
+    objects = 0
+
+    @classmethod
+    def search(cls, limit: int) -> bool:
+        """Search all objects if there are more; they may be of labs that nobody has any more."""
+        if cls.objects <= limit:
+            return False
+        cls.objects = 0
+        gc.collect()
+        return True
+
+
 def _count_as_old() -> None:
     """Let the garbage collector count as old what was made, unless something is frozen.
 
@@ -311,7 +331,9 @@ def _count_as_old() -> None:
     if gc.get_freeze_count():
         now = time.monotonic()
         _Frozen.until = now + 100 * (now - begun)
-    else:
+        return
+    _Unsearched.objects += gc.get_count()[0]
+    if not _Unsearched.search(MOST_UNSEARCHED):
         gc.freeze()
         gc.unfreeze()
 

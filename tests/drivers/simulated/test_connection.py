@@ -7,7 +7,7 @@ import time
 import pytest
 
 from batchlab import Workload
-from batchlab.core.messages.inputs import CreateJob, CreatePool, TerminateJob
+from batchlab.core.messages.inputs import CreateJob, CreatePool, DeleteJob, TerminateJob
 from batchlab.core.messages.questions import (
     GetJob,
     JobIs,
@@ -207,6 +207,25 @@ def test_what_a_wait_has_made_is_old_for_the_garbage_collector():
     gc.freeze()
     connection.advance(1)
     assert gc.get_freeze_count() > 2000, "what the user has set aside stays there"
+
+
+@pytest.mark.usefixtures("_thawed")
+@pytest.mark.parametrize(
+    ("limit", "labs"), [("UNSEARCHED_BEFORE", 3), ("MOST_UNSEARCHED", 1)], ids=["labs", "jobs"]
+)
+def test_garbage_of_simulations_is_found_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, limit: str, labs: int
+):
+    monkeypatch.setattr(f"batchlab.drivers.simulated.connection.{limit}", 5000)
+    before = old_tasks()
+    for _ in range(labs):
+        connection = connect()
+        for number in range(12 // labs):
+            add(connection, *(TaskSpec(id=f"t{n}", command_line="sleep 60") for n in range(1000)))
+            connection.wait(TasksCompleted(job_id="j"))
+            connection.request(DeleteJob(job_id="j"))
+            connection.request(CreateJob(spec=JobSpec(id="j", pool_info="p")))
+            assert old_tasks() - before <= 8000, number
 
 
 def test_steps_do_not_count_again_and_again_what_is_frozen(monkeypatch):
