@@ -142,7 +142,7 @@ def watch(thing: object) -> Any:
 
     if front_end() == "none":
         return thing
-    from batchlab.widgets.containers import hook  # noqa: PLC0415 - as above
+    from batchlab.widgets.boxes import hook  # noqa: PLC0415 - as above
 
     hook()
     return _view(thing)

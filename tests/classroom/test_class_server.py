@@ -83,6 +83,7 @@ def test_table_is_the_teachers(server: ClassServer) -> None:
         assert known not in text
 
 
+@pytest.mark.code("TooManyRequests", "WrongCode")
 def test_wrong_codes_are_refused_and_then_all_codes_for_a_while(server: ClassServer) -> None:
     for number in range(WRONG_CODES):
         status, said = join(server, 1, code=f"WRONG{number}")

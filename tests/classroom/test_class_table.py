@@ -101,6 +101,7 @@ def test_states_are_checked_and_change_nothing(table: ClassTable, changes: dict[
     assert table.rows() == before
 
 
+@pytest.mark.code("SeatNotFound")
 def test_report_of_nobody_is_refused(table: ClassTable) -> None:
     with pytest.raises(bl.NotFound) as caught:
         table.report(secret(1), state())

@@ -104,7 +104,7 @@ def test_report_names_the_tasks_that_failed_and_counts_time_outs(lab: bl.Simulat
     job.tasks.wait()
     (grid,) = (one for one in job.report().tables if one.title == "What went wrong")
     assert list(grid.rows) == [
-        ("FailureExitCode", "task", "5", "bad1, bad2, bad3 and 2 more"),
+        ("FailureExitCode", "task", "5", "bad1, bad2, bad3, bad4, bad10"),
         ("its time limit was exceeded", "task", "1", "slow"),
     ]
     told = job.tasks["slow"].explain()
