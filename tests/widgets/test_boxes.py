@@ -6,7 +6,7 @@ import ipywidgets
 import pytest
 
 import batchlab as bl
-from batchlab.widgets import containers
+from batchlab.widgets import boxes
 from batchlab.widgets.show import StoredThing, _view
 
 
@@ -19,9 +19,9 @@ def test_container_stores_a_picture_of_each_display_with_its_title() -> None:
             [views[0], ipywidgets.HBox([views[1], ipywidgets.VBox([views[2]])])],
             titles=["<i>One</i>", "Two"],
         )
-        found = list(containers._within(box))
+        found = list(boxes._within(box))
         assert found == [("<i>One</i>", lab), ("Two", pool), ("Two", job)]
-        stored = containers._StoredContainer(box, found, "key")
+        stored = boxes._StoredContainer(box, found, "key")
         stored.take()
         bundle = stored.bundle()
         assert bundle["text/plain"] == "<Tab of displays>"
@@ -37,4 +37,4 @@ def test_container_stores_a_picture_of_each_display_with_its_title() -> None:
 def test_container_of_other_widgets_is_left_alone() -> None:
     box = ipywidgets.HBox([ipywidgets.Button()])
     with pytest.raises(NotImplementedError):
-        containers._show(box)
+        boxes._show(box)
