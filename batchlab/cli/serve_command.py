@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _ALL = ("0.0.0.0", "::", "")
+_HERE = ("127.0.0.1", "::1", "localhost")
 KEY, PAGE_TOKEN = "BATCHLAB_KEY", "BATCHLAB_PAGE_TOKEN"
 
 
@@ -260,6 +261,8 @@ def _watch_at(endpoint: Endpoint, host: str, *, shows_token: bool) -> str:
     base, _, _ = endpoint.page_url.partition("?")
     where = endpoint.page_url if shows_token else f"{base} with the token as given"
     others = "On other machines, use the name or address of this one.\n" * (host in _ALL)
+    if base.startswith("http:") and host not in _HERE:
+        others += "The token travels unencrypted: where others can listen, serve with --cert.\n"
     return f"\nWatch it at {where}\n{others}"
 
 

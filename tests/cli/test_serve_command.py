@@ -121,6 +121,7 @@ def test_banner_says_how_other_machines_come_to_the_page(host: str) -> None:
         said = serve_command._watch_at(endpoint, host, shows_token=True)
         assert said.startswith(f"\nWatch it at {endpoint.page_url}\n")
         assert ("On other machines" in said) == (host != "127.0.0.1")
+        assert ("travels unencrypted" in said) == (host != "127.0.0.1")
 
 
 def test_port_that_is_taken_is_refused_and_nothing_left(tmp_path: Path) -> None:
