@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
 
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.arguments import exit_code, program_of, seconds
@@ -17,7 +16,6 @@ from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
 from batchlab.drivers.simulated.script import (
-    NotUnderstood,
     Piece,
     ShellChain,
     ShellCommand,
@@ -27,9 +25,10 @@ from batchlab.drivers.simulated.script import (
     ShellLoop,
     ShellNot,
     ShellPipe,
-    Word,
     parse,
 )
+from batchlab.drivers.simulated.streams import Streams
+from batchlab.drivers.simulated.words import NotUnderstood, Part, Word
 from batchlab.drivers.simulated.workload import Behavior
 
 __all__ = ["BUILTINS", "UNDERSTOOD", "SimulatedProcess"]
@@ -53,7 +52,7 @@ class _Leave(Exception):
         self.goes_on = goes_on
 
 
-class SimulatedProcess:
+class SimulatedProcess(Streams):
     """A process with the state that child processes inherit: folder, variables, streams."""
 
     def __init__(
@@ -63,30 +62,17 @@ class SimulatedProcess:
         directory: str,
         environment: Callable[[], dict[str, str]],
     ) -> None:
+        super().__init__(disk, directory, around.now)
         self._around = around
-        self.disk = disk
-        self.now = around.now
-        self.cwd = disk.working_directory(directory)
-        self.streams: list[str | bytearray | None] = [
-            None,
-            f"{directory}/stdout.txt",
-            f"{directory}/stderr.txt",
-        ]
         self._make_environment = environment
         self._environment: dict[str, str] | None = None
         self._variables: dict[str, str] = {}
         self._status = 0
         self._strict = False
+        self._substituted = 0  # the exit code of the last substitution of a command
         self._loops = 0  # around what runs
 
-    def divert(self, prefix: str) -> None:
-        """Write the streams to other files, separate from those of a later command."""
-        folder = self.cwd.removesuffix("wd")
-        self.streams = [None, *(f"{folder}{prefix}{name}.txt" for name in ("stdout", "stderr"))]
-        for stream in self.streams[1:]:
-            self.disk.write(str(stream), b"", self.now(), append=False)
-
-    # -- what programs use -----------------------------------------------------------------------
+    # -- what programs use, besides the streams ---------------------------------------------------
 
     @property
     def environment(self) -> dict[str, str]:
@@ -99,36 +85,6 @@ class SimulatedProcess:
     def environment(self, value: dict[str, str]) -> None:
         self._environment = value
 
-    def path(self, name: str) -> str:
-        """Return the absolute path of a name."""
-        return name if name.startswith("/") else f"{self.cwd}/{name}"
-
-    def stdin(self) -> bytes:
-        """Return all of the standard input."""
-        source = self.streams[0]
-        if isinstance(source, bytearray):  # a pipe
-            data = bytes(source)
-            source.clear()
-            return data
-        return b"" if source is None else self.disk.read(source)
-
-    def say(self, data: str | bytes) -> None:
-        """Print to stdout."""
-        self._emit(1, data)
-
-    def complain(self, text: str, end: str = "\n") -> None:
-        """Print a line to stderr."""
-        self._emit(2, f"{text}{end}")
-
-    def _emit(self, descriptor: int, data: str | bytes) -> None:
-        target = self.streams[descriptor]
-        data = data.encode() if isinstance(data, str) else data
-        if isinstance(target, bytearray):
-            target += data
-        elif target is not None and data:
-            with suppress(OSError):  # its folder was deleted under an open descriptor
-                self.disk.write(target, data, self.now())
-
     # -- what a process does ---------------------------------------------------------------------
 
     def behave(self, behavior: Behavior, *, top: bool = False) -> Steps:
@@ -140,8 +96,8 @@ class SimulatedProcess:
             self.complain(f"sh: {failure.code}")
             return 127
         yield self._around.workload.seconds(behavior, self._around.random)
-        self._emit(1, behavior.stdout)
-        self._emit(2, behavior.stderr)
+        self.emit(1, behavior.stdout)
+        self.emit(2, behavior.stderr)
         for name, text in behavior.files.items():
             folder, _, _ = self.path(name).rpartition("/")
             self.disk.make_folder(folder, parents=True)
@@ -183,19 +139,30 @@ class SimulatedProcess:
         child.cwd, child.streams, child._strict = self.cwd, list(self.streams), strict
         return child
 
+    def _fork(self) -> SimulatedProcess:
+        """Return a child that also has the variables that are not exported."""
+        child = self._child(strict=self._strict)
+        child._variables, child._status = dict(self._variables), self._status
+        child._loops = self._loops
+        return child
+
     def _script(self, text: str) -> Steps:
+        chains = parse(text)
+        if not chains:
+            return 0
         try:
-            yield from self._each(parse(text))
+            yield from self._each(chains)
         except _Exit as ended:
             return ended.status
+        except _Leave:  # of a loop around a substitution: this ends only the substitution
+            return 0
         return self._status
 
     def _pipe(self, pipe: ShellPipe) -> Steps:
         """Run the commands one after the other, in the time that the longest of them takes."""
         read, status, longest = self.streams[0], 0, 0.0
         for command in pipe.stages:
-            child = self._child(strict=self._strict)
-            child._variables, child._status = dict(self._variables), self._status
+            child = self._fork()
             child.streams[0] = read
             if command is not pipe.stages[-1]:
                 read = child.streams[1] = bytearray()
@@ -216,6 +183,8 @@ class SimulatedProcess:
             return (yield from self._simple(command))
         except _Exit as ended:
             return ended.status
+        except _Leave:
+            return 0
 
     def _each(self, chains: Sequence[ShellChain]) -> Generator[float, None, None]:
         for chain in chains:
@@ -226,9 +195,8 @@ class SimulatedProcess:
         yield from self._each(branch.condition)
         self._strict = strict
         chosen = branch.otherwise if self._status else branch.body
-        self._status = 0
         yield from self._each(chosen)
-        return self._status
+        return self._status if chosen else 0
 
     def _loop(self, loop: ShellLoop) -> Steps:
         strict, status, turns = self._strict, 0, 0
@@ -247,16 +215,16 @@ class SimulatedProcess:
                 yield float("inf")
 
     def _for(self, loop: ShellFor) -> Steps:
-        self._status = 0
-        for field in [field for word in loop.words for field in self._fields(word)]:
+        fields = yield from self._fields(loop.words)
+        for field in fields:
             self._assign(loop.name, field)
             if (yield from self._turn(loop.body)):
                 return 0
-        return self._status
+        return self._status if fields else 0
 
     def _turn(self, body: Sequence[ShellChain]) -> Generator[float, None, bool]:
         """Run the body of a loop; return whether the loop ends with it."""
-        self._status, before = 0, self._loops
+        before = self._loops
         self._loops += 1
         try:
             yield from self._each(body)
@@ -297,22 +265,22 @@ class SimulatedProcess:
         return int(not status)
 
     def _simple(self, command: ShellCommand) -> Steps:
-        kept = list(self.streams)
+        kept, self._substituted = list(self.streams), 0
+        words = yield from self._fields(command.words)
         try:
-            words = [field for word in command.words for field in self._fields(word)]
-            settings = {name: self._text(word) for name, word in command.assignments}
-            for redirect in command.redirects:
-                self._redirect(redirect.descriptor, redirect.operator, redirect.target)
+            for descriptor, operator, target in command.redirects:
+                self.redirect(descriptor, operator, (yield from self._text(target)))
         except OSError as error:
             self.streams = kept
             self.complain(f"sh: cannot open {error.filename}: {error.strerror}")
             return 2
         try:
-            if not words:
-                for name, value in settings.items():
-                    self._assign(name, value)
-                return 0
-            return (yield from self._with(settings, words))
+            settings: dict[str, str] = {}
+            for name, word in command.assignments:
+                settings[name] = yield from self._text(word)
+                if not words:
+                    self._assign(name, settings[name])
+            return (yield from self._with(settings, words)) if words else self._substituted
         finally:
             self.streams = kept
 
@@ -356,21 +324,6 @@ class SimulatedProcess:
             self._strict = True
         return 0
 
-    def _redirect(self, descriptor: int, operator: str, target: Word) -> None:
-        name = self._text(target)
-        if operator == ">&":
-            self.streams[descriptor] = self.streams[int(name)]
-        elif name == "/dev/null":
-            self.streams[descriptor] = None
-        elif name in {"/dev/stdout", "/dev/stderr"}:
-            self.streams[descriptor] = self.streams[1 if name == "/dev/stdout" else 2]
-        elif operator == "<":
-            self.disk.read(self.path(name))
-            self.streams[descriptor] = self.path(name)
-        else:
-            self.disk.write(self.path(name), b"", self.now(), append=operator == ">>")
-            self.streams[descriptor] = self.path(name)
-
     # -- variables -------------------------------------------------------------------------------
 
     def _assign(self, name: str, value: str) -> None:
@@ -381,16 +334,31 @@ class SimulatedProcess:
             return str(self._status)
         return self._variables.get(name) or self.environment.get(name, "")
 
-    def _text(self, word: Word) -> str:
-        return "".join(self._value(part.text) if part.variable else part.text for part in word)
+    def _expanded(self, part: Part) -> Generator[float, None, str]:
+        if part.kind == "literal":
+            return part.text
+        if part.kind == "variable":
+            return self._value(part.text)
+        child, out = self._fork(), bytearray()
+        child.streams[1] = out
+        self._substituted = yield from child._script(part.text)
+        return out.replace(b"\0", b"").decode(errors="replace").rstrip("\n")
 
-    def _fields(self, word: Word) -> list[str]:
-        """Expand the variables of a word; the values of unquoted ones are split at blanks."""
-        whole = "".join(
-            re.sub(r"\s+", "\0", self._value(part.text))
-            if part.variable and not part.quoted
-            else self._text((part,))
-            for part in word
-        )
-        fields = [field for field in whole.split("\0") if field]
-        return fields or [""] * any(part.quoted for part in word)
+    def _text(self, word: Word) -> Generator[float, None, str]:
+        text = ""
+        for part in word:
+            text += yield from self._expanded(part)
+        return text
+
+    def _fields(self, words: Sequence[Word]) -> Generator[float, None, list[str]]:
+        """Expand words; what unquoted variables and substitutions stand for is split at blanks."""
+        found: list[str] = []
+        for word in words:
+            whole = ""
+            for part in word:
+                text = yield from self._expanded(part)
+                splits = part.kind != "literal" and not part.quoted
+                whole += re.sub(r"[ \t\n]+", "\0", text) if splits else text
+            fields = [field for field in whole.split("\0") if field]
+            found += fields or [""] * any(part.quoted for part in word)
+        return found

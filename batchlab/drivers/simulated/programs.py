@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from batchlab.drivers.simulated.disk import Disk, Folder
-from batchlab.drivers.simulated.script import NotUnderstood
+from batchlab.drivers.simulated.words import NotUnderstood
 
 __all__ = ["PROGRAMS", "Host"]
 

@@ -5,15 +5,14 @@
     script   = chain { (";" | newline) chain }        chain = pipe { ("&&" | "||") pipe }
     pipe     = command { "|" command }
     command  = { NAME=word } { word | redirect }      redirect = (">" | ">>" | "2>" | "<" ...) word
-    word     = parts, each literal or $NAME, quoted or not
+    word     = parts, each literal, $NAME, or $(script) or `script`, quoted or not
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
     command  = ("while" | "until") script "do" script "done"
     command  = "for" NAME "in" { word } (";" | newline) "do" script "done"
     command  = "{" script "}"                         pipe = "!" pipe
 
-Everything else (``&``, ``$(...)``, ``case``, functions, patterns) raises `NotUnderstood`, and
-the whole script is then left to the workload. `shlex` is not enough, because it drops the quotes
-of a word, and ``'$A'`` differs from ``"$A"``.
+Everything else (``&``, ``case``, functions, patterns) raises `NotUnderstood`, and the whole
+script is then left to the workload.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from batchlab.drivers.simulated.words import NotUnderstood, Word, end_of_word, word
+
 __all__ = [
-    "NotUnderstood",
-    "Part",
     "Piece",
     "Redirect",
     "ShellChain",
@@ -35,24 +34,8 @@ __all__ = [
     "ShellLoop",
     "ShellNot",
     "ShellPipe",
-    "Word",
     "parse",
 ]
-
-
-class NotUnderstood(Exception):
-    """A simulated node cannot interpret this."""
-
-
-class Part(NamedTuple):
-    """A piece of a word: literal text or, with `variable`, the name of a variable."""
-
-    text: str
-    variable: bool = False
-    quoted: bool = False
-
-
-Word = tuple[Part, ...]
 
 
 class Redirect(NamedTuple):
@@ -124,25 +107,13 @@ Piece = ShellCommand | ShellPipe | ShellNot | Compound
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|])\#[^\n]*)
       | (?P<redirect>[0-9]?(?:>>|>&|>|<))
-      | (?P<operator>&&|\|\||;|\n|\|(?!&))
-      | (?P<word>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;&|<>()`])+)""",
-    re.VERBOSE | re.DOTALL,
-)
-_PART = re.compile(
-    r"""'(?P<single>[^']*)' | "(?P<double>(?:\\.|[^"\\])*)" | \\(?P<escaped>.)
-      | (?P<plain>[^'"\\$]+) | (?P<variable>\$(?:\w+|\{\w+\}|\?)) | (?P<dollar>\$)""",
-    re.VERBOSE | re.DOTALL,
-)
-_INNER = re.compile(
-    r"""\\(?P<escaped>[$`"\\\n]) | (?P<plain>[^\\$`]+|\\)
-      | (?P<variable>\$(?:\w+|\{\w+\}|\?)) | (?P<dollar>\$(?![({$@#!*-]))""",
-    re.VERBOSE | re.DOTALL,
+      | (?P<operator>&&|\|\||;|\n|\|(?!&))""",
+    re.VERBOSE,
 )
 _ENDS_OF_LINE = {("operator", ";"), ("operator", "\n")}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _COMPOUND = {"if", "while", "until", "for", "{"}
-_PATTERN = re.compile(r"^~|[*?]|\[.")
 _KEYWORD = re.compile(
     "if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|select|time|!|{|}"
 )
@@ -211,12 +182,12 @@ class _Reader:
             self._at += 1
 
     def _command(self) -> ShellCommand | Compound:
-        kind, word = self._tokens[self._at]
-        if kind == "word" and word in _COMPOUND:
+        kind, token = self._tokens[self._at]
+        if kind == "word" and token in _COMPOUND:
             self._at += 1
-            found = self._compound(word)
+            found = self._compound(token)
             if self._tokens[self._at][0] not in {"operator", "end"}:
-                raise NotUnderstood(f"something behind the end of {word}")
+                raise NotUnderstood(f"something behind the end of {token}")
             return found
         begin = self._at
         while self._tokens[self._at][0] not in {"operator", "end"}:
@@ -225,15 +196,15 @@ class _Reader:
             raise NotUnderstood("no command where one should be")
         return _command(self._tokens[begin : self._at])
 
-    def _compound(self, word: str) -> Compound:
-        if word == "if":
+    def _compound(self, keyword: str) -> Compound:
+        if keyword == "if":
             return self._branch()
-        if word == "{":
+        if keyword == "{":
             body = self.chains("}")
             if not body:
                 raise NotUnderstood("a group is empty")
             return ShellGroup(body)
-        return self._for() if word == "for" else self._loop(until=word == "until")
+        return self._for() if keyword == "for" else self._loop(until=keyword == "until")
 
     def _for(self) -> ShellFor:
         """Parse the rest of a `for`, through `done`."""
@@ -278,12 +249,12 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     found, at = [], 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is None:
+        kind = (match.lastgroup or "") if match else "word"
+        begin, at = at, match.end() if match else end_of_word(text, at)
+        if at == begin:
             raise NotUnderstood(text[at : at + 20])
-        at = match.end()
-        kind = match.lastgroup or ""
         if kind != "space":
-            found.append((kind, match.group()))
+            found.append((kind, text[begin:at]))
     return found
 
 
@@ -322,40 +293,8 @@ def _redirect(operator: str, target: Word) -> Redirect:
 
 
 def _word(token: str) -> Word:
-    parts: list[Part] = []
-    for match in _PART.finditer(token):
-        kind, text = match.lastgroup or "", match[match.lastgroup or 0]
-        if kind == "single":
-            parts.append(Part(text, quoted=True))
-        elif kind == "double":
-            parts += _quoted(text)
-        elif kind == "escaped":
-            parts += [Part(text, quoted=True)] if text != "\n" else []
-        elif kind == "variable":
-            parts.append(_variable(text, quoted=False))
-        elif kind == "dollar" or _PATTERN.search(text):
-            raise NotUnderstood(token)
-        else:
-            parts.append(Part(text))
-    return tuple(parts)
-
-
-def _quoted(text: str) -> list[Part]:
-    parts, at = [Part("", quoted=True)], 0
-    while at < len(text):
-        match = _INNER.match(text, at)
-        if match is None:
-            raise NotUnderstood(text[at:])
-        at = match.end()
-        if match.lastgroup == "variable":
-            parts.append(_variable(match.group(), quoted=True))
-        elif match.group() != "\\\n":
-            parts.append(Part(match[match.lastgroup or 0], quoted=True))
+    parts = word(token)
+    for part in parts:
+        if part.kind == "script":
+            parse(part.text)  # so that nothing runs of a script that is not understood
     return parts
-
-
-def _variable(text: str, *, quoted: bool) -> Part:
-    name = text.strip("${}")
-    if name[0].isdigit():
-        raise NotUnderstood(text)
-    return Part(name, variable=True, quoted=quoted)

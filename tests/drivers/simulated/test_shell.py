@@ -78,10 +78,45 @@ set -e; for i in 1 2; do echo $i; done; for i in 1 2; do false; done; echo never
 break; echo on; for i in a; do sh -c 'break; echo inner'; done
 while true; do if test -s f; then exit 4; fi; echo x >> f; done; echo no
 echo while until do done; until grep -q xx f 2> e; do echo xx > f; until true; do a; done; done
+echo $(echo hi) "$(echo 'a  b')" x$(echo 'a  b')y $(echo) "$(echo)"
+echo $(printf 'a\\n\\nb\\n\\n')
+X=$(echo one; echo two); echo "$X"; echo $X; X=a$(echo b)c$(echo ' d ')e; echo "$X"
+echo `echo hi` "`echo 'a  b'`" `echo \\`echo x\\`` "`echo \\"q  r\\"`" `echo '$A' \\$A "\\$A"`
+echo $(echo $(echo "$(echo "in  most" $(echo deep))"))
+echo "$(echo "a  )b" \\) ')' '(')" "$(echo "`echo x`")"
+X=$(false); echo $?; X=$(exit 7); echo $?; $(false); echo $?; false; X=$(:); echo $?
+false; X=$(exit); echo $?; false; echo $(true) $?; X=$(false) Y=$(true); echo $?
+> f$(false); echo $?
+false; X=$( ); echo $?; X=$(false) || echo failed
+X=$(false) true; echo $?; export X=$(false); echo $?
+set -e; echo $(false; echo never); X=$(echo kept; false); echo never
+if X=$(cat nosuch 2>&1); then echo a; else echo "b $?"; fi; test -n "$X" && echo said
+echo $(echo a >&2)
+L=1; cd /; echo $(cd /tmp; L=2; echo $L; ls nosuch 2> /dev/null; exit 3; echo never) $L; pwd
+for i in $(printf '1 2\\n3') "$(printf '1 2\\n3')"; do echo "<$i>"; done
+for i in $(:); do echo no; done
+for i in 1 2; do echo "$(break; echo never)$i"; X=$(continue; echo no); echo "$X"; done
+N=f; echo a > $(echo $N).txt; cat f.txt; cat < "$(echo f.txt)"
+echo a > f; cat $(ls) $(echo nosuch) 2> e || echo $?
+echo a b | echo "[$(cat)]"
+echo a > f; X=$(cat < f | wc -l) && echo $X; X=$(grep -c a f); test $X -eq 1 && echo 1
+if [ "$(cat nosuch 2> e)" = "" ]; then echo none; fi
+while [ "$(ls)" != f ]; do touch f; done; ls
+X=1 Y=$X; echo "$X$Y"; $(echo echo run) it; "$(echo echo)" it
+sh -c "echo $(echo \\"x\\") $(echo '$A')"
+echo '$(echo a)' \\$A "\\$A" '`echo a`' "\\`" "b$"; echo "it's $(echo 'a"b' "c'd")"
+false; for i in 1 2; do echo $?; false; done; echo $?; false; for i in; do a; done; echo $?
+until false; do echo $?; break; done
+if false; then a; elif echo $?; false; then b; else echo $?; fi
 fallocate -l 2K f; wc -c < nosuch 2> e; ls -1; cp f g; test -s g && echo big; mv g h; ls
 echo one &&
 
 echo two
+X=$(echo a # it's a comment )&&
+
+echo b); echo $X; true &&
+
+echo $X
 """
 
 
@@ -145,8 +180,20 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
         "grep '[ab]*' f",
         "grep -E 'a|b' f",
         "sleep 5 &",
-        "echo $(date)",
-        'echo "`date`"',
+        "echo $(case a in a) echo b;; esac)",
+        'echo "$(echo ${A:-b})"',
+        "echo a; echo `f() { echo a; }`",
+        "X=$(echo $(sleep 5 &))",
+        "echo a > $(ls *)",
+        "for i in $(! ); do echo $i; done",
+        "echo $((1 + 2))",
+        'echo "$((1 + 2))"',
+        "echo $( (echo a) )",
+        "echo $(echo a",
+        'echo "$(echo a"',
+        'echo "$(echo "a)"',
+        "echo `echo a",
+        "echo $(echo a))",
         "ls *.txt",
         "echo ${A:-b}",
         "f() { echo x; }; f",
@@ -172,6 +219,11 @@ def test_shell_script_it_does_not_understand_is_left_to_the_workload(script):
         ("render frame-1 --fast", 40),
         ("/bin/sh -c 'mkdir -p out; render > out/log; sleep 2'", 42),
         ("echo -e x", 40),
+        ("/bin/sh -c 'X=$(sleep 5; echo a); echo `sleep 2` $(sleep 1)'", 8),
+        ("/bin/sh -c 'for i in $(sleep 2; echo 3 4); do sleep $i; done > /dev/null'", 40),
+        ("/bin/sh -c 'echo a > $(sleep 4; echo f)'", 4),
+        ("/bin/sh -c 'for i in $(sleep 2; echo 3 4); do sleep $i; done'", 9),
+        ("/bin/sh -c 'X=$(render); sleep 1'", 41),
     ],
 )
 def test_command_takes_its_time(command, seconds):
@@ -219,6 +271,13 @@ def test_rule_for_a_command_counts_inside_a_script():
     workload = Workload(rules={"render *": Behavior(duration="10m", exit_code=2, stdout="bad\n")})
     result = outcome("/bin/sh -c 'render x > log || cat log'", workload=workload)
     assert result == (0, "bad\n", "", 600.0, None)
+
+
+def test_substitution_is_what_a_rule_for_its_command_prints():
+    workload = Workload(rules={"measure *": Behavior(duration="3s", stdout="4 5\n", exit_code=6)})
+    script = "X=$(measure it); echo $? $X; echo then"
+    result = outcome(f"/bin/sh -c '{script}'", workload=workload)
+    assert result == (0, "6 4 5\nthen\n", "", 3.0, None)
 
 
 def test_command_that_is_never_launched_ends_a_script_with_127():
