@@ -48,5 +48,8 @@ INSIDE = (
 )  # fmt: skip
 """Codes that only what happened to a resource has; their text is Azure's where it is found."""
 
-PYTHON = ("ContainerAlreadyExists", "ContainerNotFound", "NothingUnderWay", "WaitsForItself")
-"""Codes that only Python users see."""
+PYTHON = (
+    "ContainerAlreadyExists", "ContainerNotFound", "NothingUnderWay", "SeatNotFound",
+    "TooManyRequests", "WaitsForItself", "WrongCode",
+)  # fmt: skip
+"""Codes that only Python users see, and learners of a class."""
