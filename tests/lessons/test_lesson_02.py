@@ -116,7 +116,7 @@ def _count() -> None:
         ("/bin/sh -c 'env'", "How can you count them"),
         ("/bin/sh -c 'echo 99'", "one more variable"),
         ("/bin/sh -c 'echo 15'", "one more variable"),
-        ("/bin/sh -c 'echo $((7 + 8))'", "How can you count them"),
+        ("/bin/sh -c 'echo $((7 + 8))'", "one more variable"),
         ("/bin/sh -c 'env > all; echo 15'", "one more variable"),
         ("/bin/sh -c 'env > all; grep -c = all'", "Count only the names that begin"),
         (f"/bin/sh -c '{COUNT}; exit 1'", "stderr"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.arguments import exit_code, program_of, seconds
+from batchlab.drivers.simulated.arithmetic import evaluate
 from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
@@ -28,7 +29,7 @@ from batchlab.drivers.simulated.script import (
     parse,
 )
 from batchlab.drivers.simulated.streams import Streams
-from batchlab.drivers.simulated.words import NotUnderstood, Part, Word
+from batchlab.drivers.simulated.words import NotUnderstood, Part, Word, quoted_parts
 from batchlab.drivers.simulated.workload import Behavior
 
 __all__ = ["BUILTINS", "UNDERSTOOD", "SimulatedProcess"]
@@ -339,12 +340,25 @@ class SimulatedProcess(Streams):
             return part.text
         if part.kind == "variable":
             return self._value(part.text)
+        if part.kind == "expression":
+            return self._result((yield from self._text(quoted_parts(part.text))))
         child, out = self._fork(), bytearray()
         child.streams[1] = out
         self._substituted = yield from child._script(part.text)
         return out.replace(b"\0", b"").decode(errors="replace").rstrip("\n")
 
-    def _text(self, word: Word) -> Generator[float, None, str]:
+    def _result(self, expression: str) -> str:
+        try:
+            return str(evaluate(expression, self._value))
+        except ZeroDivisionError:
+            self.complain(f"sh: arithmetic expression: division by zero: {expression!r}")
+        except ValueError as error:
+            self.complain(f"sh: Illegal number: {error}")
+        except NotUnderstood:
+            self.complain(f"sh: arithmetic expression: syntax error: {expression!r}")
+        raise _Exit(2)
+
+    def _text(self, word: Sequence[Part]) -> Generator[float, None, str]:
         text = ""
         for part in word:
             text += yield from self._expanded(part)

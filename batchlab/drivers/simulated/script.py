@@ -5,7 +5,8 @@
     script   = chain { (";" | newline) chain }        chain = pipe { ("&&" | "||") pipe }
     pipe     = command { "|" command }
     command  = { NAME=word } { word | redirect }      redirect = (">" | ">>" | "2>" | "<" ...) word
-    word     = parts, each literal, $NAME, or $(script) or `script`, quoted or not
+    word     = parts, each literal, $NAME, $(script) or `script`, or
+               $((expression)), quoted or not
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
     command  = ("while" | "until") script "do" script "done"
     command  = "for" NAME "in" { word } (";" | newline) "do" script "done"
@@ -18,10 +19,19 @@ script is then left to the workload.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from batchlab.drivers.simulated.words import NotUnderstood, Word, end_of_word, word
+from batchlab.drivers.simulated.arithmetic import parse_expression
+from batchlab.drivers.simulated.words import (
+    NotUnderstood,
+    Part,
+    Word,
+    end_of_word,
+    quoted_parts,
+    word,
+)
 
 __all__ = [
     "Piece",
@@ -122,7 +132,10 @@ _KEYWORD = re.compile(
 @lru_cache(maxsize=4096)
 def parse(text: str) -> tuple[ShellChain, ...]:
     """Parse a script; raises `NotUnderstood`."""
-    return _Reader(_tokens(text)).chains()
+    try:
+        return _Reader(_tokens(text)).chains()
+    except RecursionError:
+        raise NotUnderstood("nested too deeply") from None
 
 
 class _Reader:
@@ -294,7 +307,16 @@ def _redirect(operator: str, target: Word) -> Redirect:
 
 def _word(token: str) -> Word:
     parts = word(token)
+    _check(parts)
+    return parts
+
+
+def _check(parts: Sequence[Part]) -> None:
+    """Parse what is substituted, so that nothing runs of a script that is not understood."""
     for part in parts:
         if part.kind == "script":
-            parse(part.text)  # so that nothing runs of a script that is not understood
-    return parts
+            parse(part.text)
+        elif part.kind == "expression":
+            inner = quoted_parts(part.text)
+            _check(inner)
+            parse_expression("".join(i.text if i.kind == "literal" else "1" for i in inner))

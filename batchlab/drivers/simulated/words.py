@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-__all__ = ["NotUnderstood", "Part", "Word", "end_of_word", "word"]
+__all__ = ["NotUnderstood", "Part", "Word", "end_of_word", "quoted_parts", "word"]
 
 
 class NotUnderstood(Exception):
@@ -16,10 +16,14 @@ class NotUnderstood(Exception):
 
 
 class Part(NamedTuple):
-    """A piece of a word: literal text, the name of a variable, or the script of ``$(...)``."""
+    """A piece of a word.
+
+    It is literal text, the name of a variable, the script of
+    ``$(...)``, or the expression of ``$((...))``.
+    """
 
     text: str
-    kind: Literal["literal", "variable", "script"] = "literal"
+    kind: Literal["literal", "variable", "script", "expression"] = "literal"
     quoted: bool = False
 
 
@@ -64,7 +68,7 @@ def word(token: str) -> Word:
     while at < len(token):
         if token[at] == '"':
             end = _closing(token, at + 1, '"')
-            parts += _quoted(token[at + 1 : end])
+            parts += quoted_parts(token[at + 1 : end])
             at = end + 1
         elif token[at] == "`" or token.startswith("$(", at):
             end = _after_nested(token, at)
@@ -105,6 +109,8 @@ def _substitution(text: str, *, quoted: bool) -> Part:
     if text[0] == "`":
         escaped = r'\\([$`\\"])' if quoted else r"\\([$`\\])"
         return Part(re.sub(escaped, r"\1", text[1:-1]), "script", quoted)
+    if text.startswith("$((") and text.endswith("))"):
+        return Part(text[3:-2], "expression", quoted)
     return Part(text[2:-1], "script", quoted)
 
 
@@ -118,7 +124,8 @@ def _unquoted(kind: str, text: str) -> list[Part]:
     return [] if kind == "escaped" and text == "\n" else [Part(text, quoted=True)]
 
 
-def _quoted(text: str) -> list[Part]:
+def quoted_parts(text: str) -> list[Part]:
+    """Return the parts of what stands in double quotes, or in ``$((...))``."""
     parts, at = [Part("", quoted=True)], 0
     while at < len(text):
         if text[at] == "`" or text.startswith("$(", at):

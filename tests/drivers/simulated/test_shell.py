@@ -108,6 +108,13 @@ echo '$(echo a)' \\$A "\\$A" '`echo a`' "\\`" "b$"; echo "it's $(echo 'a"b' "c'd
 false; for i in 1 2; do echo $?; false; done; echo $?; false; for i in; do a; done; echo $?
 until false; do echo $?; break; done
 if false; then a; elif echo $?; false; then b; else echo $?; fi
+echo $((1 + 2)) "$((7 * 8 - 1))" x$((-7 / 2))y $((-7 % 3)) $(( (1 + 2) * 3 )) $((010 + 1))
+i=3; echo $((i + 1)) $(($i * 2)) $((${i} - nosuch)) $((i < 4)) $((i == 4)) $((i != 4)) $((-i))
+i=0; while [ $i -lt 3 ]; do i=$((i + 1)); echo $i; done; j='1 + 2'; echo $(($j * 2)) "a $((i))"
+echo a > f; echo $(($(wc -l < f) + `echo 4`)) $(($((1 + 1)) * 2)) $(echo $((3 * 3))); echo $?
+echo $((9223372036854775807 + 1)) $((4000000000 * 4)); echo $((1 / 0)); echo never
+X=$(echo $((1 % 0)); echo never); echo $?; j=a.b; echo $((j + 1)); echo never
+j='1 +'; echo $(($j)); echo never
 fallocate -l 2K f; wc -c < nosuch 2> e; ls -1; cp f g; test -s g && echo big; mv g h; ls
 echo one &&
 
@@ -186,9 +193,23 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
         "X=$(echo $(sleep 5 &))",
         "echo a > $(ls *)",
         "for i in $(! ); do echo $i; done",
-        "echo $((1 + 2))",
-        'echo "$((1 + 2))"',
+        "echo $((1 << 2))",
+        "echo $((2 * * 3))",
+        "echo $((2 ** 3))",
+        "echo $((7 // 2))",
+        "echo $((1 < 2 < 3))",
+        "echo $((i++))",
+        "echo $((X = 1))",
+        "echo $((1 + 2)",
+        "echo $((1) + (2))",
+        "echo $(())",
+        "echo $((1_0 + 0x))",
+        "echo $((f(1)))",
+        "echo $((1 if 1 else 2))",
+        'echo "$(($(sleep 5 &) + 1))"',
         "echo $( (echo a) )",
+        pytest.param("echo $(" * 2000 + "echo a" + ")" * 2000, id="deep"),
+        pytest.param(f"echo $(({'-(' * 2000}1{')' * 2000}))", id="deep expression"),
         "echo $(echo a",
         'echo "$(echo a"',
         'echo "$(echo "a)"',
