@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from batchlab.colours import GREEN, GREY, ORANGE
@@ -250,7 +251,7 @@ def _looked_at(found: Exercise, answer: tuple[Any, ...]) -> str | Missing:
 
 
 def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
-    if len(answer) == len(found.takes) and all(map(isinstance, answer, found.takes)):
+    if len(answer) == len(found.takes) and all(map(_is_a, answer, found.takes)):
         return None
     given = ", ".join(map(_name, answer))
     what = f"the check takes {_kinds(found.takes)}, but was given: {given}."
@@ -273,6 +274,11 @@ def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
         _MADE.get(first, kept),
         f"type(...) shows what you have; the first argument after the id must be {_a(first)}.",
     )
+
+
+def _is_a(one: object, kind: type) -> bool:
+    # A partial, a method or an object with __call__ is as good as a function.
+    return callable(one) if kind is FunctionType else isinstance(one, kind)
 
 
 def _name(one: object) -> str:

@@ -157,7 +157,8 @@ def _balanced(simulation: Simulation) -> str | Missing:
 
 @exercise("08-3", "A pool that empties itself", Pool, Job)
 def _emptied(pool: Pool, job: Job) -> str | Missing:
-    if pool.auto_scale_formula is None:
+    wanted = _wanted(pool)
+    if pool.auto_scale_formula is None and not wanted:  # it may be turned off when all is done
         return Missing(
             "the pool follows no formula.",
             "Pools have a method for it. Look at the section 'A pool that follows a formula'.",
@@ -173,7 +174,6 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
     if waiting:
         return waiting
     begin, end = span(job)
-    wanted = _wanted(pool)
     if not any(count for at, count in wanted if at <= begin):
         error = pool.auto_scale_run.error if pool.auto_scale_run else None
         return Missing(

@@ -28,6 +28,7 @@ from batchlab.lessons.labs_12 import TASKS
 from batchlab.lessons.looking import history
 
 SOON = timedelta(hours=12)
+FRAMES = [f"frame{number}" for number in range(1, TASKS + 1)]
 
 HINTS = {
     "12-1": (
@@ -127,10 +128,9 @@ def _repaired(name: str, lab: BaseLab) -> str | Missing:
     harm = _harm(lab, opened)
     if harm:
         return harm
-    names = [f"frame{number}" for number in range(1, TASKS + 1)]
     try:
         job = lab.jobs["work"]
-        views = [job.tasks[name].view() for name in names]
+        views = [job.tasks[name].view() for name in FRAMES]
     except NotFound:
         return _gone()
     done = [view for view in views if view.state == "completed"]
@@ -171,8 +171,9 @@ def _harm(lab: BaseLab, opened: OpenedLab) -> Missing | None:
                 return _harmed(f"the pool {change.pool_id!r} was deleted.")
         elif isinstance(change, TaskChanged) and change.state == "deleted":
             if fold(change.job_id) == "work":
-                return _gone()
-            if fold(change.job_id) in jobs:
+                if fold(change.task_id) in FRAMES:
+                    return _gone()
+            elif fold(change.job_id) in jobs:
                 return _harmed(f"tasks of the job {change.job_id!r} were deleted.")
         elif isinstance(change, JobChanged) and change.state in ("terminating", "deleting"):
             if fold(change.job_id) == "work" and change.state == "deleting":

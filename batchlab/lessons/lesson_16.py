@@ -24,6 +24,7 @@ from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.broken import BrokenConnection, opened_for
 from batchlab.lessons.evidence import (
+    LONG,
     has_word,
     most_nodes,
     not_all_succeeded,
@@ -188,9 +189,12 @@ def _films(job: Job) -> str | Missing:
             "More or larger disks also fill up, only later.",
             'lab.create_pool(..., target_dedicated_nodes=1), with the default vm_size "small".',
         )
-    if _states(pool) & {*NODE.group("awaited"), *NODE.group("away")} - {"creating"}:
+    restarted = _states(pool) & {*NODE.group("awaited"), *NODE.group("away")} - {"creating"}
+    if restarted or _needs_help(job, pool):
         return Missing(
-            "the node was restarted on the way.",
+            "the node was restarted on the way."
+            if restarted
+            else "left alone, these tasks fill the disk: files were deleted on the way.",
             "Nobody can do that by hand at night. What could each task do for itself?",
             "constraints=bl.TaskConstraints(retention_time=...), or rm in the command line.",
         )
@@ -202,6 +206,28 @@ def _films(job: Job) -> str | Missing:
             "Keep the command line film; what comes after it is yours.",
         )
     return f"{FILMS} films of 55 GB each, on a disk of 225 GB."
+
+
+def _needs_help(job: Job, pool: Pool) -> bool:
+    """Whether the same tasks, created at the same times, fill the disk of a node left alone."""
+    views = sorted(job.tasks.views(), key=lambda view: view.creation_time)
+    with rehearsal(job) as lab:
+        trial = lab.create_pool(
+            "trial", target_dedicated_nodes=1, task_slots_per_node=pool.task_slots_per_node
+        )
+        trial.nodes.wait("idle")
+        later = lab.now - views[0].creation_time
+        again = lab.create_job("trial", trial)
+        for view in views:
+            lab.advance(max(timedelta(), view.creation_time + later - lab.now))
+            again.create_task(
+                view.id,
+                view.command_line,
+                constraints=view.constraints,
+                environment_settings=view.environment_settings,
+            )
+        lab.advance(LONG)
+        return bool(_states(trial) & {*NODE.group("lost")})
 
 
 def _states(pool: Pool) -> set[str]:

@@ -44,7 +44,7 @@ def takes(function: Callable[..., Any], count: int, what: str) -> Missing | None
     """What is missing unless a function takes so many arguments."""
     try:
         inspect.signature(function).bind(*range(count))
-    except TypeError:
+    except (TypeError, ValueError):  # some built-in functions do not say what they take
         name = getattr(function, "__name__", "it")
         return Missing(
             f"the function {name} does not take {count} argument{'s' * (count != 1)}.",

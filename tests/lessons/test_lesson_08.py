@@ -238,7 +238,7 @@ def emptied(how: str) -> lessons.Answer:
         lab.advance("10m")
         if how == "zero":
             pool.enable_auto_scale("$TargetDedicatedNodes = 0;", **five)
-        if how in ("follows", "failing", "switched"):
+        if how in ("follows", "failing", "switched", "off"):
             pool.enable_auto_scale(follows, **five)
         job = lab.create_job("frames", pool)
         line = "/bin/sh -c 'exit 1'" if how == "failing" else "render frame"
@@ -259,6 +259,8 @@ def emptied(how: str) -> lessons.Answer:
                 "$TargetDedicatedNodes = max(1, min(4, $PendingTasks.GetSample(1)));", **five
             )
         lab.advance("2h")
+        if how == "off":
+            pool.disable_auto_scale()
         return lessons.check("08-3", pool, job)
 
 
@@ -285,3 +287,8 @@ def test_08_3_whose_formula_was_changed_on_the_way_is_right() -> None:
         lab.advance("6d")
         answer = lessons.check("08-3", pool, job)
         assert answer.is_right, answer
+
+
+def test_08_3_with_autoscale_turned_off_when_all_is_done_is_right() -> None:
+    answer = emptied("off")
+    assert answer.is_right, answer

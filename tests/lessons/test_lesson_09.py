@@ -318,3 +318,18 @@ def test_09_3_with_packages_of_the_pool_is_right(lab: bl.SimulatedLab, pool: bl.
     same.create_tasks([line] * 3)
     same.tasks.wait()
     assert "may name a version" in lessons.check("09-3", same).hint
+
+
+def test_09_3_after_a_try_that_failed_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    tries = [("2.0", "_2"), FIRST, SECOND]
+    answer = greet(lab, *tries, line="/bin/sh -c 'test -n \"${0}\" && sh ${0}/greet.sh'")
+    assert answer.is_right, answer
+
+
+def test_09_3_after_a_try_that_failed_still_needs_both(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    answer = greet(
+        lab, FIRST, ("2.0", "_2"), line="/bin/sh -c 'test -n \"${0}\" && sh ${0}/greet.sh'"
+    )
+    assert "greeting1" in answer.text

@@ -218,3 +218,18 @@ def test_12_1_repaired_but_not_waited_for_says_so() -> None:
         assert "waits for them" in lessons.check("12-1", lab).hint
         lab.jobs["work"].tasks.wait()
         assert lessons.check("12-1", lab).is_right
+
+
+@pytest.mark.parametrize(
+    ("exercise", "code"),
+    [
+        ("12-8", 'work.create_task("scene", "/bin/sh -c \'exit 1\'")'),
+        ("12-12", 'for node in broken.pools["farm"].nodes.values(): node.enable_scheduling()'),
+    ],
+)
+def test_a_scene_that_failed_may_be_deleted_and_made_again(exercise: str, code: str) -> None:
+    again = 'work.tasks["scene"].delete(); work.create_task("scene", "render scene")'
+    lines = ['work = broken.jobs["work"]', code, LATER, again]
+    broken = repair(exercise, "\n".join(lines))
+    answer = lessons.check(exercise, broken)
+    assert answer.is_right, answer

@@ -270,3 +270,17 @@ def test_13_3_with_spot_nodes_in_several_parts_is_right() -> None:
         job.tasks.wait()
         answer = lessons.check("13-3", pool, job)
         assert answer.is_right, answer
+
+
+def test_13_2_of_a_job_that_was_deleted_and_created_again_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    survey(lab, pool).delete()
+    lab.advance("5m")
+    job = survey(lab, pool)
+    bring_licence(lab, pool)
+    for task in job.tasks.filter(result="failure").values():
+        task.reactivate()
+    lab.advance("5m")
+    answer = lessons.check("13-2", job)
+    assert answer.is_right, answer

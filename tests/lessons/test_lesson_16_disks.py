@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -70,6 +71,13 @@ def by_hand(job: bl.Job) -> None:
         task.delete()
 
 
+def cleaned(job: bl.Job) -> None:
+    """Delete the scratch file of each film that is done, and keep the task."""
+    for task in job.tasks.filter(state="completed").values():
+        with contextlib.suppress(bl.NotFound):
+            task.files.delete("wd/scratch.raw")
+
+
 def emptied(job: bl.Job) -> None:
     """Reimage the node before the fourth film."""
     pool = bl.Pool(job._connection, job.pool_id)
@@ -98,8 +106,9 @@ def emptied(job: bl.Job) -> None:
          "on stderr"),
         ({"step": by_hand}, "list of command lines"),
         ({"step": emptied}, "by hand at night"),
+        ({"step": cleaned}, "by hand at night"),
     ],
-    ids=range(13),
+    ids=range(14),
 )  # fmt: skip
 def test_16_3_of_a_wrong_answer_gives_its_hint(
     lab: bl.SimulatedLab, how: dict[str, Any], hint: str
@@ -221,3 +230,24 @@ def test_cases_of_16_4_are_as_they_say() -> None:
             sick = case.make(lab)
             assert bool(sick) == bool(case.words)
             assert sick <= {node.id for node in each(lab)}
+
+
+class Diagnosis:
+    """A diagnosis that is an object, and one that is a method of it."""
+
+    def __call__(self, lab: BaseLab) -> dict[str, str]:
+        return solution()(lab)
+
+    def of(self, lab: BaseLab, loud: bool) -> dict[str, str]:
+        return {node: reason + "!" * loud for node, reason in self(lab).items()}
+
+
+@pytest.mark.parametrize("diagnose", [Diagnosis(), partial(Diagnosis().of, loud=True)])
+def test_16_4_with_whatever_can_be_called_is_right(diagnose: Any) -> None:
+    answer = lessons.check("16-4", diagnose)
+    assert answer.is_right, answer
+
+
+def test_16_4_of_a_built_in_function_is_wrong() -> None:
+    assert lessons.check("16-4", iter).outcome == "not yet"
+    assert lessons.check("16-4", dict).outcome == "not yet"
