@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from batchlab.errors import NotInstalled
 
-__all__ = ["extra", "install_command"]
+__all__ = ["extra", "install_command", "pandas"]
 
 
 @contextmanager
@@ -38,6 +39,19 @@ def extra(name: str, need: str) -> Iterator[None]:
             "OperationInvalidForCurrentState",
             f"{need}, which is not installed: {install_command(name)}",
         ) from None
+
+
+def pandas() -> Any:
+    """Import pandas, which only data frames need.
+
+    Raises
+    ------
+    NotInstalled
+        ``OperationInvalidForCurrentState``: pandas is not installed.
+    """
+    with extra("pandas", "A DataFrame needs pandas"):
+        import pandas  # type: ignore[import-untyped]  # noqa: PLC0415 - takes half a second
+    return pandas
 
 
 def install_command(name: str) -> str:

@@ -11,7 +11,7 @@ from batchlab.core.model.ids import fold
 from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
-from batchlab.extras import extra
+from batchlab.extras import pandas
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import verb
@@ -76,8 +76,7 @@ class JobComparison(Displayed):
         NotInstalled
             pandas is not installed.
         """
-        with extra("pandas", "A DataFrame needs pandas"):
-            import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
+        pd = pandas()
         frame = pd.DataFrame.from_dict(
             self.numbers(), orient="index", columns=["a", "b"], dtype=float
         )

@@ -8,7 +8,7 @@ from typing import Any
 from batchlab.autoscale import Formula
 from batchlab.display import Displayed
 from batchlab.errors import NotFound, invalid
-from batchlab.extras import extra
+from batchlab.extras import pandas
 from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
@@ -55,8 +55,7 @@ class Comparison(Displayed, Mapping[str, Simulation]):
         NotInstalled
             pandas is not installed.
         """
-        with extra("pandas", "A DataFrame needs pandas"):
-            import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
+        pd = pandas()
         rows = [simulation.numbers() for simulation in self.values()]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="formula"))
 

@@ -18,7 +18,7 @@ from batchlab.core.messages.views import CostView
 from batchlab.core.model.ranges import is_number
 from batchlab.display import Displayed
 from batchlab.errors import invalid
-from batchlab.extras import extra
+from batchlab.extras import pandas
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.costs import Cost
 from batchlab.percentiles import percentile
@@ -183,8 +183,7 @@ class Simulation(Displayed):
         NotInstalled
             pandas is not installed.
         """
-        with extra("pandas", "A DataFrame needs pandas"):
-            import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
+        pd = pandas()
         frame = pd.DataFrame({name: self.timeline[name] for name in COLUMNS[1:]}).astype(int)
         seconds = pd.to_timedelta(self.timeline["seconds"], unit="s")
         frame.index = pd.DatetimeIndex(pd.Timestamp(self.begin) + seconds, name="time")

@@ -19,7 +19,7 @@ import msgspec
 
 from batchlab.core.model.values import View
 from batchlab.errors import invalid
-from batchlab.extras import extra
+from batchlab.extras import pandas
 from batchlab.handles.collections.filters import unwrapped
 
 __all__ = ["frame"]
@@ -46,9 +46,7 @@ def frame(
     """Make a DataFrame of views; see `Handles.to_frame`."""
     known = {name: (get, kind) for name, get, kind in _columns(view)}
     chosen = _chosen(columns, [name for name in known if name != index], owner)
-    with extra("pandas", "A DataFrame needs pandas"):
-        import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
-
+    pd = pandas()
     getters = [known[name][0] for name in [index, *chosen]]
     cells: list[list[Any]] = [[] for _ in getters]
     rows = iter(views)
