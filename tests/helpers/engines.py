@@ -15,6 +15,11 @@ from pathlib import Path
 
 import pytest
 
+import batchlab as bl
+
+ONE = bl.ContainerConfiguration()
+"""For a pool that can run containers, with no image loaded in advance."""
+
 IMAGE = "localhost/batchlab-busybox:latest"
 """What `real_image` imports: a static busybox, so that nothing is pulled."""
 
@@ -144,3 +149,12 @@ def containers_of(label: str) -> list[str]:
     """The containers of a real Podman with a label."""
     words = ["podman", "ps", "-aq", "--filter", f"label={label}"]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+
+
+def one_job(lab: bl.Lab, configuration: bl.ContainerConfiguration = ONE) -> bl.Job:
+    """A job on a node that can run containers."""
+    pool = lab.create_pool(
+        "p", target_dedicated_nodes=1, task_slots_per_node=4,
+        virtual_machine_configuration=configuration,
+    )  # fmt: skip
+    return lab.create_job("j", pool)

@@ -359,8 +359,7 @@ _SENTENCES = {
     "StartTaskFailed": "{are} out of service: the start task failed{how}. "
     "Reboot {it} to run it again.",
     "Unusable": "{are} unusable: lost, out of disk space, or without a package of the pool "
-    "(see node.errors). "
-    "Reboot or remove {it}.",
+    "(see node.errors). Reboot or remove {it}.",
     "ContactLost": "{are} unusable: contact was lost, and there is no machine for {it} yet.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled.",
     "Held": "{are} being cleared or kept free for a task that goes first.",
