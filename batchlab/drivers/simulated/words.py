@@ -28,6 +28,8 @@ class Part(NamedTuple):
 
 
 Word = tuple[Part, ...]
+_DEEPEST = 50
+"""How deep quotes and substitutions may be nested, since each takes stack."""
 
 _WORD = re.compile(r"""(?:'[^']*'|\\.|[^\s'"\\;&|<>()`$]+|\$(?!\())+""", re.DOTALL)
 _UNNESTED = {
@@ -82,25 +84,27 @@ def word(token: str) -> Word:
     return tuple(parts)
 
 
-def _closing(text: str, at: int, sign: str) -> int:
+def _closing(text: str, at: int, sign: str, depth: int = 1) -> int:
     """Return where the sign is that closes what begins here."""
+    if depth > _DEEPEST:
+        raise NotUnderstood("nested too deeply")
     while not text.startswith(sign, at):
         match = _UNNESTED[sign].match(text, at)
-        after = match.end() if match else _after_nested(text, at)
+        after = match.end() if match else _after_nested(text, at, depth)
         if after == at and sign == ")" and text.startswith("(", at):
-            after = _closing(text, at + 1, ")") + 1
+            after = _closing(text, at + 1, ")", depth + 1) + 1
         if after == at:
             raise NotUnderstood(f"no {sign}")
         at = after
     return at
 
 
-def _after_nested(text: str, at: int) -> int:
+def _after_nested(text: str, at: int, depth: int = 0) -> int:
     """Return the end of the double quotes or the substitution that begins here, if one does."""
     if text.startswith('"', at):
-        return _closing(text, at + 1, '"') + 1
+        return _closing(text, at + 1, '"', depth + 1) + 1
     if text.startswith("$(", at):
-        return _closing(text, at + 2, ")") + 1
+        return _closing(text, at + 2, ")", depth + 1) + 1
     match = _BACKQUOTED.match(text, at)
     return match.end() if match else at
 

@@ -294,6 +294,14 @@ def test_rule_for_a_command_counts_inside_a_script():
     assert result == (0, "bad\n", "", 600.0, None)
 
 
+def test_substitutions_around_those_already_seen_are_left_to_the_workload_from_some_depth():
+    scripts = ["echo $(" * depth + "echo a" + ")" * depth for depth in range(10, 300, 20)]
+    results = [outcome(f"/bin/sh -c '{it}'", workload=Workload("7m")) for it in scripts]
+    assert [result.code for result in results] == [0] * len(scripts)
+    assert results[0].out == "a\n"
+    assert results[-1].seconds == 420
+
+
 def test_substitution_is_what_a_rule_for_its_command_prints():
     workload = Workload(rules={"measure *": Behavior(duration="3s", stdout="4 5\n", exit_code=6)})
     script = "X=$(measure it); echo $? $X; echo then"
