@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Sequence
+from fnmatch import fnmatchcase
+from glob import escape
 
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.arguments import exit_code, program_of, seconds
@@ -18,6 +20,7 @@ from batchlab.drivers.simulated.disk import Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
 from batchlab.drivers.simulated.script import (
     Piece,
+    ShellCase,
     ShellChain,
     ShellCommand,
     ShellFor,
@@ -223,6 +226,19 @@ class SimulatedProcess(Streams):
                 return 0
         return self._status if fields else 0
 
+    def _case(self, case: ShellCase) -> Steps:
+        subject = yield from self._text(case.subject)
+        for patterns, body in case.clauses:
+            for pattern in patterns:
+                glob = ""
+                for part in pattern:
+                    text = yield from self._expanded(part)
+                    glob += escape(text) if part.quoted else text
+                if fnmatchcase(subject, glob):
+                    yield from self._each(body)
+                    return self._status if body else 0
+        return 0
+
     def _turn(self, body: Sequence[ShellChain]) -> Generator[float, None, bool]:
         """Run the body of a loop; return whether the loop ends with it."""
         before = self._loops
@@ -253,6 +269,8 @@ class SimulatedProcess(Streams):
             return (yield from self._pipe(piece))
         if isinstance(piece, ShellIf):
             return (yield from self._branch(piece))
+        if isinstance(piece, ShellCase):
+            return (yield from self._case(piece))
         if isinstance(piece, ShellLoop):
             return (yield from self._loop(piece))
         if isinstance(piece, ShellFor):

@@ -10,9 +10,11 @@
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
     command  = ("while" | "until") script "do" script "done"
     command  = "for" NAME "in" { word } (";" | newline) "do" script "done"
+    command  = "case" word "in" { clause } "esac"
+    clause   = ["("] word { "|" word } ")" script ";;"     the last ";;" may be left out
     command  = "{" script "}"                         pipe = "!" pipe
 
-Everything else (``&``, ``case``, functions, patterns) raises `NotUnderstood`, and the whole
+Everything else (``&``, functions, patterns) raises `NotUnderstood`, and the whole
 script is then left to the workload.
 """
 
@@ -36,6 +38,7 @@ from batchlab.drivers.simulated.words import (
 __all__ = [
     "Piece",
     "Redirect",
+    "ShellCase",
     "ShellChain",
     "ShellCommand",
     "ShellFor",
@@ -100,6 +103,13 @@ class ShellFor(NamedTuple):
     body: tuple[ShellChain, ...]
 
 
+class ShellCase(NamedTuple):
+    """``case subject in pattern|pattern) body;; esac``."""
+
+    subject: Word
+    clauses: tuple[tuple[tuple[Word, ...], tuple[ShellChain, ...]], ...]
+
+
 class ShellGroup(NamedTuple):
     """``{ body; }``."""
 
@@ -112,18 +122,18 @@ class ShellNot(NamedTuple):
     piece: Piece
 
 
-Compound = ShellIf | ShellLoop | ShellFor | ShellGroup
+Compound = ShellIf | ShellCase | ShellLoop | ShellFor | ShellGroup
 Piece = ShellCommand | ShellPipe | ShellNot | Compound
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|])\#[^\n]*)
+    r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|()])\#[^\n]*)
       | (?P<redirect>[0-9]?(?:>>|>&|>|<))
-      | (?P<operator>&&|\|\||;|\n|\|(?!&))""",
+      | (?P<operator>&&|\|\||;;|;|\n|[()]|\|(?!&))""",
     re.VERBOSE,
 )
 _ENDS_OF_LINE = {("operator", ";"), ("operator", "\n")}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_COMPOUND = {"if", "while", "until", "for", "{"}
+_COMPOUND = {"if", "case", "while", "until", "for", "{"}
 _KEYWORD = re.compile(
     "if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|select|time|!|{|}"
 )
@@ -146,11 +156,11 @@ class _Reader:
         self._at = 0
 
     def chains(self, *ends: str) -> tuple[ShellChain, ...]:
-        """Parse up to and including one of these words, or up to the end if there are none."""
+        """Parse up to and including one of these tokens, or up to the end if there are none."""
         found: list[ShellChain] = []
         while True:
             kind, token = self._tokens[self._at]
-            if kind == "end" or (kind == "word" and token in ends):
+            if kind == "end" or (kind in {"word", "operator"} and token in ends):
                 if bool(ends) == (kind == "end"):
                     raise NotUnderstood(f"no {' or '.join(ends)}")
                 self._at += 1
@@ -212,6 +222,8 @@ class _Reader:
     def _compound(self, keyword: str) -> Compound:
         if keyword == "if":
             return self._branch()
+        if keyword == "case":
+            return self._case()
         if keyword == "{":
             body = self.chains("}")
             if not body:
@@ -236,6 +248,37 @@ class _Reader:
         if not body:
             raise NotUnderstood("a part of a loop is empty")
         return ShellFor(name, tuple(map(_word, words[1:])), body)
+
+    def _take(self, kind: str, *tokens: str) -> str:
+        """Pass one of these tokens, or any one of the kind if there are none."""
+        found, token = self._tokens[self._at]
+        if found != kind or (tokens and token not in tokens):
+            raise NotUnderstood(token)
+        self._at += 1
+        return token
+
+    def _case(self) -> ShellCase:
+        """Parse the rest of a `case`, through `esac`."""
+        subject = _word(self._take("word"))
+        while self._tokens[self._at] == ("operator", "\n"):
+            self._at += 1
+        self._take("word", "in")
+        clauses = []
+        while True:
+            self._at -= 1
+            self._go_on()
+            if self._tokens[self._at] == ("word", "esac"):
+                self._at += 1
+                break
+            if self._tokens[self._at] == ("operator", "("):
+                self._at += 1
+            patterns = [_word(self._take("word"), pattern=True)]
+            while self._take("operator", "|", ")") == "|":
+                patterns.append(_word(self._take("word"), pattern=True))
+            clauses.append((tuple(patterns), self.chains(";;", "esac")))
+            if self._tokens[self._at - 1][1] == "esac":
+                break
+        return ShellCase(subject, tuple(clauses))
 
     def _branch(self) -> ShellIf:
         """Parse the rest of an `if` or `elif`, through the final `fi`."""
@@ -305,8 +348,8 @@ def _redirect(operator: str, target: Word) -> Redirect:
     return Redirect(descriptor, sign, target)
 
 
-def _word(token: str) -> Word:
-    parts = word(token)
+def _word(token: str, *, pattern: bool = False) -> Word:
+    parts = word(token, pattern=pattern)
     _check(parts)
     return parts
 

@@ -51,6 +51,7 @@ _INNER = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PATTERN = re.compile(r"^~|[*?]|\[.")
+_UNCLEAR = re.compile(r"^~|\[(?![!]?[\w.,:-]+\])", re.ASCII)
 
 
 def end_of_word(text: str, at: int) -> int:
@@ -63,8 +64,8 @@ def end_of_word(text: str, at: int) -> int:
         at = after
 
 
-def word(token: str) -> Word:
-    """Return the parts of a word."""
+def word(token: str, *, pattern: bool = False) -> Word:
+    """Return the parts of a word, which may have ``*``, ``?`` and ``[...]`` if it is a pattern."""
     parts: list[Part] = []
     at = 0
     while at < len(token):
@@ -77,7 +78,10 @@ def word(token: str) -> Word:
             parts.append(_substitution(token[at:end], quoted=False))
             at = end
         elif match := _PART.match(token, at):
-            parts += _unquoted(match.lastgroup or "", match[match.lastgroup or 0])
+            kind, text = match.lastgroup or "", match[match.lastgroup or 0]
+            if kind == "plain" and (_UNCLEAR if pattern else _PATTERN).search(text):
+                raise NotUnderstood(token)
+            parts += _unquoted(kind, text)
             at = match.end()
         else:
             raise NotUnderstood(token)
@@ -122,8 +126,6 @@ def _unquoted(kind: str, text: str) -> list[Part]:
     if kind == "variable":
         return [_variable(text, quoted=False)]
     if kind == "plain":
-        if _PATTERN.search(text):
-            raise NotUnderstood(text)
         return [Part(text)]
     return [] if kind == "escaped" and text == "\n" else [Part(text, quoted=True)]
 

@@ -115,10 +115,28 @@ echo a > f; echo $(($(wc -l < f) + `echo 4`)) $(($((1 + 1)) * 2)) $(echo $((3 * 
 echo $((9223372036854775807 + 1)) $((4000000000 * 4)); echo $((1 / 0)); echo never
 X=$(echo $((1 % 0)); echo never); echo $?; j=a.b; echo $((j + 1)); echo never
 j='1 +'; echo $(($j)); echo never
+case abc in b*) echo no;; a*) echo yes;; *) echo no;; esac # done
+case b in a|b) echo ab; false;; esac; echo $?
+case $A in alpha) echo $A;; esac; case "$NOTHING" in "") echo empty; esac
+case z in a) echo a;; esac; echo $?
+case 'a*' in 'a*') echo quoted;; esac; case ab in 'a*'|a\\*) echo no;; (a?) echo two;; esac
+case in in in) echo in; esac
+X='a*'; case abc in "$X") echo no;; $X) echo yes;; esac; case $(echo 7) in [0-9]) echo digit;; esac
+case x in [!0-9]) echo letter;; esac; case ab in $(echo a)*) echo "in $(echo a)";; esac
+false; case a in a) ;; esac; echo $?
+for i in 1 2 3; do case $i in 2) continue;; 3) echo three; break;; esac; echo $i; done
+false; case a in a) echo $?;; esac
+case a in a) if true; then case b in b) echo inner;; esac; fi;; esac && echo then
+case a in a) exit 4;; esac; echo never
+set -e; case a in b) false;; esac; case a in a) echo esac;; esac
+set -e; case a in a) false;; esac; echo never
 fallocate -l 2K f; wc -c < nosuch 2> e; ls -1; cp f g; test -s g && echo big; mv g h; ls
 echo one &&
 
 echo two
+case a in a)# first one &&
+
+echo yes;; esac
 X=$(echo a # it's a comment )&&
 
 echo b); echo $X; true &&
@@ -188,6 +206,21 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
         "grep -E 'a|b' f",
         "sleep 5 &",
         "echo $(case a in a) echo b;; esac)",
+        "case a in a) echo b;;",
+        "case a in a) echo b; done",
+        "case a in a echo b;; esac",
+        "case a; in a) echo b;; esac",
+        "case a in [^b]) echo b;; esac",
+        "case a in ~) echo b;; esac",
+        "case a in ) echo b;; esac",
+        "case * in a) echo b;; esac",
+        "case in a) echo b;; esac",
+        "case a in a) ls *;; esac",
+        "case a in a) echo b;; esac > f",
+        "echo a;; echo b",
+        "echo a)",
+        "(echo a)",
+        "f()",
         'echo "$(echo ${A:-b})"',
         "echo a; echo `f() { echo a; }`",
         "X=$(echo $(sleep 5 &))",
