@@ -32,7 +32,7 @@ from batchlab.handles.storage import Storage
 from batchlab.handles.task import Task
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.exercises import Missing
-from batchlab.lessons.looking import history
+from batchlab.lessons.looking import history, history_of
 
 __all__ = [
     "LONG",
@@ -115,7 +115,7 @@ def node_losses(thing: Pool | Job, state: str) -> list[Loss]:
 
 def losses(job: Job, state: str) -> list[Loss]:
     """Each time when a node of the job's pool entered a state."""
-    return _losses(history(job), job.pool_id, job.id, state)
+    return _losses(history_of(job), job.pool_id, job.id, state)
 
 
 def _losses(changes: Sequence[Change], pool: str, job: str, state: str) -> list[Loss]:

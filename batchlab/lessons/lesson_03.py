@@ -7,7 +7,13 @@ from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, plain_words, settle, shell_wanted, unfinished
+from batchlab.lessons.looking import (
+    history_of,
+    plain_words,
+    settle,
+    shell_wanted,
+    unfinished,
+)
 from batchlab.lessons.preparing import LINE, brought, left_over, who_did_it, without_file
 
 MARK = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.tried"
@@ -172,7 +178,7 @@ def _others(job: Job, used: set[str]) -> list[list[str]]:
     """The states of the other nodes of the pool at each moment when a task of the job started."""
     states: dict[str, str] = {}
     found = []
-    for change in history(job):
+    for change in history_of(job):
         if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id):
             states[change.node_id] = change.state
         elif (

@@ -8,7 +8,7 @@ from batchlab.handles.job import Job, Jobs
 from batchlab.handles.pool import Pool
 from batchlab.lessons.evidence import not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, most_at_once, sent_back, span, unfinished
+from batchlab.lessons.looking import history_of, most_at_once, sent_back, span, unfinished
 
 
 @exercise("07-1", "Second created, first done", Job, Job)
@@ -129,7 +129,7 @@ def _made_room(moved: Job, urgent: Job) -> str | Missing:
 def _idle_nodes_when_it_came(job: Job) -> list[str]:
     """The nodes of the pool that were idle when the first task of a job was created."""
     states: dict[str, str] = {}
-    for change in history(job):
+    for change in history_of(job):
         if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id):
             states[change.node_id] = change.state
         elif isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id):

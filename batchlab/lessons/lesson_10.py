@@ -13,7 +13,7 @@ from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import Pools
 from batchlab.lessons.evidence import not_all_succeeded, sources
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, not_completed, settle, unfinished
+from batchlab.lessons.looking import history, history_of, not_completed, settle, unfinished
 
 BY_THEMSELVES = ("JMComplete", "AllTasksComplete")
 ADDS = re.compile(r"create_task|\.submit\(|\.map\(|add_task|BatchClient|/tasks|\btask add\b")
@@ -69,7 +69,7 @@ def _first_start(job: Job, boss: TaskView) -> float:
     """When the manager first started; it may have started more than once."""
     return min(
         change.at
-        for change in history(job)
+        for change in history_of(job)
         if isinstance(change, TaskChanged)
         and (fold(change.job_id), fold(change.task_id)) == (fold(job.id), fold(boss.id))
         and change.state == "running"

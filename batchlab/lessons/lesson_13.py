@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from batchlab.core.messages.outputs import JobChanged, TaskChanged
+from batchlab.core.messages.outputs import TaskChanged
 from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.evidence import boot_seconds, most_nodes, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, span, unfinished
+from batchlab.lessons.looking import history_of, span, unfinished
 from batchlab.rest.endpoint import Endpoint
 
 POINTS = 40
@@ -141,17 +141,11 @@ def _deleted(job: Job) -> bool:
 
 
 def _task_changes(job: Job) -> list[TaskChanged]:
-    found: list[TaskChanged] = []
-    for change in history(job):
-        if isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id):
-            found.append(change)
-        elif (
-            isinstance(change, JobChanged)
-            and fold(change.job_id) == fold(job.id)
-            and change.state == "deleted"
-        ):
-            found.clear()  # an earlier job with this id
-    return found
+    return [
+        change
+        for change in history_of(job)
+        if isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id)
+    ]
 
 
 @exercise("13-3", "As few nodes as possible", Pool, Job)

@@ -22,7 +22,7 @@ from batchlab.lessons.broken import BrokenConnection, opened_for
 from batchlab.lessons.evidence import losses, not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.labs_17 import ITEMS, LOSSES, STEP_S, STEPS, Licensed, items_of
-from batchlab.lessons.looking import history, script_of, span, unfinished
+from batchlab.lessons.looking import history_of, script_of, span, unfinished
 
 STORM_LIMIT = timedelta(minutes=36)
 LOST = 3
@@ -133,7 +133,7 @@ def _lost_seconds(job: Job) -> list[float]:
     """How long each run had taken that was lost and went back to the queue."""
     begun: dict[str, float] = {}
     found = []
-    for change in history(job):
+    for change in history_of(job):
         if isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id):
             if change.state == "running":
                 begun[change.task_id] = change.at

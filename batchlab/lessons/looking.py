@@ -7,7 +7,7 @@ import shlex
 from contextlib import suppress
 from typing import Any
 
-from batchlab.core.messages.outputs import Change, NodeChanged, TaskChanged
+from batchlab.core.messages.outputs import Change, JobChanged, NodeChanged, TaskChanged
 from batchlab.core.model.ids import fold
 from batchlab.errors import WaitNeverEnds, WaitTimeout
 from batchlab.handles.base import Handle
@@ -17,6 +17,7 @@ from batchlab.lessons.exercises import Missing
 
 __all__ = [
     "history",
+    "history_of",
     "most_at_once",
     "node_times",
     "not_completed",
@@ -46,6 +47,24 @@ def history(thing: Handle) -> list[Change]:
     return changes
 
 
+def history_of(job: Job) -> list[Change]:
+    """All changes in the lab of a job, without tasks of earlier jobs that had its id."""
+    changes: list[Change] = []
+    for change in history(job):
+        if (
+            isinstance(change, JobChanged)
+            and change.state == "deleted"
+            and fold(change.job_id) == fold(job.id)
+        ):
+            changes = [one for one in changes if not _is_task_of(job, one)]
+        changes.append(change)
+    return changes
+
+
+def _is_task_of(job: Job, change: Change) -> bool:
+    return isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id)
+
+
 def node_times(thing: Handle, pool_id: str, state: str) -> list[float]:
     """When nodes of a pool entered a state, in seconds since 1970."""
     return [
@@ -70,7 +89,7 @@ def sent_back(job: Job) -> list[TaskChanged]:
     """The moments when a task of the job was queued again after it had run."""
     ran: set[str] = set()
     found = []
-    for change in history(job):
+    for change in history_of(job):
         if not isinstance(change, TaskChanged) or fold(change.job_id) != fold(job.id):
             continue
         if change.state == "running":

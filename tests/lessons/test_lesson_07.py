@@ -239,3 +239,24 @@ def test_07_3_with_another_priority_and_more_tasks_is_right(
     lab.advance("20m")
     answer = lessons.check("07-3", moved, urgent)
     assert answer.is_right, answer
+
+
+def test_07_3_of_jobs_created_again_under_their_ids_looks_at_the_last_ones() -> None:
+    with bl.SimulatedLab(workload=bl.Workload(default="60s")) as lab:
+        pool = lab.create_pool("farm", target_dedicated_nodes=4)
+        pool.nodes.wait("idle")
+        for preempts in (False, True):
+            moved = lab.create_job("moved", pool, allow_task_preemption=preempts)
+            urgent = lab.create_job("urgent", pool, priority=100)
+            if not preempts:  # the first try: the second job runs on idle nodes
+                urgent.create_task("t", "render").wait()
+            moved.create_tasks(["render"] * 4)
+            lab.advance("20s")
+            if not preempts:
+                moved.delete()
+                urgent.delete()
+                lab.advance("5m")
+        urgent.create_task("t", "render").wait()
+        moved.tasks.wait()
+        answer = lessons.check("07-3", moved, urgent)
+        assert answer.is_right, answer
