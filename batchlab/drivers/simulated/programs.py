@@ -267,6 +267,17 @@ def _sort(host: Host, args: Sequence[str]) -> int:
     return 0
 
 
+def _seq(host: Host, args: Sequence[str]) -> int:
+    if not 1 <= len(args) <= 3 or not all(re.fullmatch(r"-?[1-9]\d{0,8}|0", one) for one in args):
+        raise NotUnderstood("seq")
+    first, *step, last = map(int, args if len(args) > 1 else ("1", *args))
+    by = step[0] if step else 1
+    if not by or (last - first) // by > 100_000:
+        raise NotUnderstood("seq")
+    host.say("".join(f"{number}\n" for number in range(first, last + (by > 0 or -1), by)))
+    return 0
+
+
 def _tee(host: Host, args: Sequence[str]) -> int:
     options, names = _options(args, "a")
     data = host.stdin()
@@ -369,6 +380,7 @@ PROGRAMS: dict[str, Program] = {
     "pwd": _pwd,
     "grep": _grep,
     "head": lambda host, args: _ends(host, "head", args),
+    "seq": _seq,
     "sort": _sort,
     "tail": lambda host, args: _ends(host, "tail", args),
     "tee": _tee,

@@ -61,6 +61,7 @@ A=inner; echo "$A" | cat; echo out | cat > f; cat f; echo err >&2 2>&1 | cat
 set -e; false | true; echo went on; true | false; echo never
 if echo x | grep -q x; then echo found; fi; wc -w nosuch 2> e; echo $?
 echo a | tee f g; cat f g; echo b | tee -a f | cat; cat f; echo c | tee no/such 2> e; echo $?
+seq 3; seq 2 4; seq 0 5 10; seq 3 -1 1; seq 3 1; for i in $(seq -1 1); do echo "<$i>"; done
 echo 1 | sort nosuch 2> e || echo $?; head nosuch 2> e || echo $?
 grep -q x nosuch 2> e || echo $?; echo A > f; grep -i a < f; grep -x b f; grep -F A f
 until test -e f; do echo once; touch f; done; while test -e f; do rm f; done; echo $?
@@ -177,6 +178,9 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
         "if true; then echo a; fi | cat",
         "echo a |",
         "wc f",
+        "seq 1.5 3",
+        "seq 1 0 3",
+        "seq -w 3",
         "for i in 1 2; do echo $i; done > f",
         "for i; do echo $i; done",
         "for 1 in a; do echo $i; done",
