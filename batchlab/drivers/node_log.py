@@ -29,7 +29,7 @@ from batchlab.storage.faults import StorageFailed
 if TYPE_CHECKING:
     from batchlab.drivers.ports import Connection
 
-__all__ = ["NodeLog", "UploadNodeLogs", "UploadNodeLogsResult", "upload"]
+__all__ = ["LogLimit", "NodeLog", "UploadNodeLogs", "UploadNodeLogsResult", "upload"]
 
 MOST_LINES = 1000
 NAME = "agent-debug.log"
@@ -39,10 +39,22 @@ Line = tuple[float, str]
 """A time on the lab's clock, and what happened."""
 
 
+class LogLimit:
+    """How many lines a log keeps; simulated nodes share one: there may be thousands of them."""
+
+    def __init__(self) -> None:
+        self.lines = MOST_LINES
+
+    def share(self, nodes: int) -> None:
+        """Let so many nodes share a million lines, each with at least a hundred."""
+        self.lines = max(MOST_LINES // 10, min(MOST_LINES, 1000 * MOST_LINES // max(1, nodes)))
+
+
 class NodeLog:
     """The latest lines of the log of one node; they are put into words when they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: LogLimit | None = None) -> None:
+        self._limit = limit or LogLimit()
         self._parts: deque[Any] = deque()  # of each line: its time, its text, the values of that
         self._count = 0
 
@@ -50,7 +62,7 @@ class NodeLog:
         """Add a line: a text with a ``%s`` for each value."""
         self._parts.extend((when, text, *values))
         self._count += 1
-        if self._count > MOST_LINES:
+        while self._count > self._limit.lines:
             self._count -= 1
             _next_line(self._parts.popleft)
 

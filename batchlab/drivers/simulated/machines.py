@@ -60,7 +60,9 @@ class Machine:
                  "id", "images", "installed", "ip_address", "log", "new_since",
                  "packages", "references", "runs", "up")  # fmt: skip
 
-    def __init__(self, node_id: str, ip_address: str, dedicated: bool, vm_size: str) -> None:
+    def __init__(
+        self, node_id: str, ip_address: str, dedicated: bool, vm_size: str, log: NodeLog
+    ) -> None:
         size = VM_SIZES.get(vm_size.lower())
         disk_gb = size.disk_gb if size else 0  # without a temporary disk, there is no limit
         self.id = node_id
@@ -73,7 +75,7 @@ class Machine:
         self.disk = Disk(disk_gb * GIGABYTE or float("inf"))
         self.crowded = False  # whether its disk was full when it started, and still is
         self.new_since = 0.0  # when it first started with this disk
-        self.log = NodeLog()
+        self.log = log
         self.packages: tuple[PackageToInstall, ...] = ()
         self.certificates: tuple[NodeCertificate, ...] = ()
         self.references: tuple[CertificateReference, ...] = ()

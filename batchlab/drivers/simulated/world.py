@@ -20,7 +20,7 @@ from typing import Any
 from batchlab.core.machine import Settings
 from batchlab.core.messages import facts, outputs
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.node_log import NodeLog
+from batchlab.drivers.node_log import LogLimit, NodeLog
 from batchlab.drivers.simulated.disk import Disk
 from batchlab.drivers.simulated.equipment import Boot, SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine
@@ -98,6 +98,7 @@ class SimulatedWorld(Runner):
         self._machines = 0
         self.equipment = SimulatedEquipment(self.store)
         self._nodes: dict[str, Machine] = {}
+        self._log_limit = LogLimit()
         self.workload = workload or Workload()
         self._shell = Shell(self.workload, self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
@@ -231,8 +232,10 @@ class SimulatedWorld(Runner):
             self._machines += 1
             number = self._machines + 3  # as in Azure, the first address of a network is .4
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            node = Machine(command.node_id, address, command.dedicated, command.vm_size)
+            log = NodeLog(self._log_limit)
+            node = Machine(command.node_id, address, command.dedicated, command.vm_size, log)
             self._nodes[node.id] = node
+            self._log_limit.share(len(self._nodes))
         if node.broken:
             message = "the machine of the node has failed: reboot or remove the node"
             self._refuse_node(command, message)
@@ -327,10 +330,11 @@ class SimulatedWorld(Runner):
             node.halt()
             node.broken = False  # it returns on another machine
             node.wipe()
-            node.log = NodeLog()
+            node.log = NodeLog(self._log_limit)
 
     def _stopped(self, node_id: str) -> facts.Report:
         self._nodes.pop(node_id, None)
+        self._log_limit.share(len(self._nodes))
         return facts.NodeStopped(node_id=node_id)
 
     def _measure_nodes(self, command: outputs.MeasureNodes) -> None:
