@@ -27,6 +27,7 @@ from batchlab.rest.messages import Socket, Visitor
 from batchlab.widgets import autoscale_answers
 from batchlab.widgets.answers import answer
 from batchlab.widgets.following import Following, Said
+from batchlab.widgets.newest import Superseded
 from batchlab.widgets.served.documents import version
 from batchlab.widgets.served.messages import frame
 from batchlab.widgets.served.watcher import Watcher
@@ -143,16 +144,7 @@ class ServedLab:
 
     def say(self, question: Any, *, acts: bool = False) -> Said:
         """Answer a question with ``value``, or ``error``; `acts` if a button was pressed."""
-        what = question["what"]
-        try:
-            return {"value": self._answer(question, acts=acts and self.manage)}
-        except BatchError as error:
-            return {"error": error.message}
-        except KeyError as error:
-            return {"error": f"{what}: {error} is missing"}
-        except Exception as error:
-            logger.exception("a page's question %s failed", what)
-            return {"error": f"an internal error of batchlab: {type(error).__name__}"}
+        return _said(question["what"], lambda: self._answer(question, acts=acts and self.manage))
 
     def _answer(self, question: Any, *, acts: bool) -> Any:
         what = question["what"]
@@ -172,12 +164,9 @@ class ServedLab:
         while not self._simulating.acquire(timeout=0.1):
             go_on()
         try:
-            lab = self._lab(question["pool"])
-            return {"value": autoscale_answers.what_if(lab, question, go_on)}
-        except BatchError as error:
-            return {"error": error.message}
-        except KeyError as error:
-            return {"error": f"what_if: {error} is missing"}
+            return _said("what_if", lambda: autoscale_answers.what_if(
+                self._lab(question["pool"]), question, go_on
+            ))  # fmt: skip
         finally:
             self._simulating.release()
 
@@ -223,3 +212,18 @@ class ServedLab:
         ends = [asyncio.ensure_future(watcher.end(why)) for watcher in list(self._watchers)]
         if ends:
             await asyncio.wait(ends, timeout=CLOSE_S)
+
+
+def _said(what: str, work: Callable[[], Any]) -> Said:
+    """The answer to a question, or what is wrong with it."""
+    try:
+        return {"value": work()}
+    except Superseded:
+        raise
+    except BatchError as error:
+        return {"error": error.message}
+    except KeyError as error:
+        return {"error": f"{what}: {error} is missing"}
+    except Exception as error:
+        logger.exception("a page's question %s failed", what)
+        return {"error": f"an internal error of batchlab: {type(error).__name__}"}

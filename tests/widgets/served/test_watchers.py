@@ -144,6 +144,20 @@ def test_formula_is_tried_explained_and_simulated_by_who_only_watches(
     watched(lab, story)
 
 
+def test_what_if_that_fails_in_batchlab_is_answered_all_the_same(
+    lab: bl.SimulatedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    async def story(page: Channel) -> None:
+        said = await page.ask(1, what="what_if", pool="p")
+        assert said["error"] == "an internal error of batchlab: RuntimeError"
+
+    monkeypatch.setattr("batchlab.widgets.autoscale_answers.what_if", fail)
+    watched(lab, story)
+
+
 @pytest.mark.parametrize("message", [
     "", "{", "[]", "7", "\"hello\"", "null", "[" * 5000, b"\xff\xfe", b"",
     {}, {"type": "nothing"}, {"type": "ask"},
