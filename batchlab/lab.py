@@ -260,9 +260,7 @@ class Lab(BaseLab):
         >>> missing = wanted.keys() - set(job.tasks)
         >>> job.create_tasks([TaskSpec(id=id, command_line=wanted[id]) for id in missing])
         """
-        lab = cls.__new__(cls)
-        BaseLab.__init__(lab, current_connection("Lab.current"), "Lab.current()")
-        return lab
+        return cls._on(current_connection("Lab.current"), "Lab.current()")
 
 
 class SimulatedLab(BaseLab):

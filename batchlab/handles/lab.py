@@ -39,6 +39,13 @@ class BaseLab(Creation, Displayed):
         self._connection = connection
         self._description = description
 
+    @classmethod
+    def _on(cls, connection: Connection, description: str) -> Self:
+        """A lab on a connection that there is; the constructors of labs make their own."""
+        lab = cls.__new__(cls)
+        BaseLab.__init__(lab, connection, description)
+        return lab
+
     @property
     def account(self) -> str:
         """The name of the account that owns these pools and jobs."""

@@ -129,8 +129,7 @@ def broken(exercise: str) -> SimulatedLab:
     connection = BrokenConnection.start(
         settings={}, workload=found.workload(), max_nodes=found.max_nodes
     )
-    lab = SimulatedLab.__new__(SimulatedLab)
-    BaseLab.__init__(lab, connection, f"lessons.broken({exercise!r})")
+    lab = SimulatedLab._on(connection, f"lessons.broken({exercise!r})")
     found.breaks(lab)
     connection.opened = _opened(exercise, lab)
     connection.locked = found.locked

@@ -32,7 +32,7 @@ from batchlab.handles.storage import Storage
 from batchlab.handles.task import Task
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.exercises import Missing
-from batchlab.lessons.looking import history, history_of
+from batchlab.lessons.looking import history, history_of, is_of_pool
 
 __all__ = [
     "LONG",
@@ -156,7 +156,7 @@ def boot_seconds(pool: Pool) -> list[float]:
     created: dict[str, float] = {}
     found = []
     for change in history(pool):
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool.id):
+        if is_of_pool(change, pool.id):
             if change.state == "creating":
                 created[change.node_id] = change.at
             elif change.state in NODE.group("up") and change.node_id in created:
@@ -169,7 +169,7 @@ def most_nodes(pool: Pool) -> int:
     present: set[str] = set()
     most = 0
     for change in history(pool):
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool.id):
+        if is_of_pool(change, pool.id):
             (present.discard if change.state == "deleted" else present.add)(change.node_id)
             most = max(most, len(present))
     return most

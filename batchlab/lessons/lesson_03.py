@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from batchlab.core.messages.outputs import NodeChanged, TaskChanged
-from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import (
     history_of,
+    is_of_pool,
+    is_task_of,
     plain_words,
     settle,
     shell_wanted,
@@ -179,13 +179,9 @@ def _others(job: Job, used: set[str]) -> list[list[str]]:
     states: dict[str, str] = {}
     found = []
     for change in history_of(job):
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id):
+        if is_of_pool(change, job.pool_id):
             states[change.node_id] = change.state
-        elif (
-            isinstance(change, TaskChanged)
-            and fold(change.job_id) == fold(job.id)
-            and change.state in ("preparing", "running")
-        ):
+        elif is_task_of(change, job) and change.state in ("preparing", "running"):
             others = [state for name, state in states.items() if name not in used]
             found.append([state for state in others if state not in ("deleted", "creating")])
     return found

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from batchlab.core.messages.outputs import NodeChanged, TaskChanged
-from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job, Jobs
 from batchlab.handles.pool import Pool
 from batchlab.lessons.evidence import not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history_of, most_at_once, sent_back, span, unfinished
+from batchlab.lessons.looking import (
+    history_of,
+    is_of_pool,
+    is_task_of,
+    most_at_once,
+    sent_back,
+    span,
+    unfinished,
+)
 
 
 @exercise("07-1", "Second created, first done", Job, Job)
@@ -130,9 +136,9 @@ def _idle_nodes_when_it_came(job: Job) -> list[str]:
     """The nodes of the pool that were idle when the first task of a job was created."""
     states: dict[str, str] = {}
     for change in history_of(job):
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id):
+        if is_of_pool(change, job.pool_id):
             states[change.node_id] = change.state
-        elif isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id):
+        elif is_task_of(change, job):
             break
     return [name for name, state in states.items() if state == "idle"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from batchlab.core.messages.outputs import JobChanged, JobScheduleChanged, TaskChanged
+from batchlab.core.messages.outputs import JobChanged, JobScheduleChanged
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job, Jobs
@@ -13,7 +13,14 @@ from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import Pools
 from batchlab.lessons.evidence import not_all_succeeded, sources
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, history_of, not_completed, settle, unfinished
+from batchlab.lessons.looking import (
+    history,
+    history_of,
+    is_task_of,
+    not_completed,
+    settle,
+    unfinished,
+)
 
 BY_THEMSELVES = ("JMComplete", "AllTasksComplete")
 ADDS = re.compile(r"create_task|\.submit\(|\.map\(|add_task|BatchClient|/tasks|\btask add\b")
@@ -70,8 +77,8 @@ def _first_start(job: Job, boss: TaskView) -> float:
     return min(
         change.at
         for change in history_of(job)
-        if isinstance(change, TaskChanged)
-        and (fold(change.job_id), fold(change.task_id)) == (fold(job.id), fold(boss.id))
+        if is_task_of(change, job)
+        and fold(change.task_id) == fold(boss.id)
         and change.state == "running"
     )
 

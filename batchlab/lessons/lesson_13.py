@@ -7,12 +7,11 @@ from typing import Any
 
 from batchlab.core.messages.outputs import TaskChanged
 from batchlab.core.model import vm_cores
-from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.evidence import boot_seconds, most_nodes, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history_of, span, unfinished
+from batchlab.lessons.looking import history_of, is_task_of, span, unfinished
 from batchlab.rest.endpoint import Endpoint
 
 POINTS = 40
@@ -141,11 +140,7 @@ def _deleted(job: Job) -> bool:
 
 
 def _task_changes(job: Job) -> list[TaskChanged]:
-    return [
-        change
-        for change in history_of(job)
-        if isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id)
-    ]
+    return [change for change in history_of(job) if is_task_of(change, job)]
 
 
 @exercise("13-3", "As few nodes as possible", Pool, Job)

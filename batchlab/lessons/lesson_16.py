@@ -12,9 +12,7 @@ from datetime import timedelta
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from batchlab.core.messages.outputs import NodeChanged
 from batchlab.core.model import StartTask
-from batchlab.core.model.ids import fold
 from batchlab.core.state.states import NODE
 from batchlab.drivers.node_log import NAME
 from batchlab.drivers.simulated.workload import Behavior, Workload
@@ -33,7 +31,7 @@ from batchlab.lessons.evidence import (
 )
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.labs_16 import FETCH_CODE, FRAMES, Machines, node_of_fetch
-from batchlab.lessons.looking import history, unfinished
+from batchlab.lessons.looking import history, is_of_pool, unfinished
 from batchlab.lessons.trying import said, stop_after, takes
 
 FILMS = 20
@@ -232,11 +230,7 @@ def _needs_help(job: Job, pool: Pool) -> bool:
 
 def _states(pool: Pool) -> set[str]:
     """The states that nodes of a pool were ever in."""
-    return {
-        change.state
-        for change in history(pool)
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool.id)
-    }
+    return {change.state for change in history(pool) if is_of_pool(change, pool.id)}
 
 
 def _without_scratch(job: Job) -> str:
@@ -352,9 +346,7 @@ def _unknown_lab() -> Iterator[SimulatedLab]:
     rules = {"render": Behavior(duration=timedelta(days=5))}
     connection = BrokenConnection.start(settings={}, workload=Workload("60s", rules=rules))
     connection.locked = True
-    lab = SimulatedLab.__new__(SimulatedLab)
-    BaseLab.__init__(lab, connection, "a lab that is not yours")
-    with lab:
+    with SimulatedLab._on(connection, "a lab that is not yours") as lab:
         yield lab
 
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import msgspec
 
-from batchlab.core.messages.outputs import TaskChanged
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
@@ -22,7 +21,7 @@ from batchlab.lessons.broken import BrokenConnection, opened_for
 from batchlab.lessons.evidence import losses, not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.labs_17 import ITEMS, LOSSES, STEP_S, STEPS, Licensed, items_of
-from batchlab.lessons.looking import history_of, script_of, span, unfinished
+from batchlab.lessons.looking import history_of, is_task_of, script_of, span, unfinished
 
 STORM_LIMIT = timedelta(minutes=36)
 LOST = 3
@@ -134,7 +133,7 @@ def _lost_seconds(job: Job) -> list[float]:
     begun: dict[str, float] = {}
     found = []
     for change in history_of(job):
-        if isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id):
+        if is_task_of(change, job):
             if change.state == "running":
                 begun[change.task_id] = change.at
             elif change.task_id in begun:

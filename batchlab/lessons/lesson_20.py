@@ -20,7 +20,7 @@ from batchlab.lab import SimulatedLab
 from batchlab.lessons.definitions import BOOKS, FAULTY, GOOD, Night, deployed, programs
 from batchlab.lessons.evidence import has_word, not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, sent_back, unfinished
+from batchlab.lessons.looking import history, is_task_of, sent_back, unfinished
 from batchlab.lessons.trying import said, takes, trial_lab
 
 # -- 20-1 -----------------------------------------------------------------------------------------
@@ -256,11 +256,7 @@ def _runs(job: Job, changes: list[Change]) -> dict[str, list[str]]:
     for change in changes:
         if isinstance(change, NodeChanged):
             pool_of[change.node_id] = fold(change.pool_id)
-        elif (
-            isinstance(change, TaskChanged)
-            and fold(change.job_id) == fold(job.id)
-            and change.state == "running"
-        ):
+        elif is_task_of(change, job) and change.state == "running":
             found.setdefault(pool_of[change.node_id], []).append(change.task_id)
     return found
 

@@ -12,14 +12,13 @@ from types import FunctionType
 from typing import Any
 
 from batchlab.autoscale.formula import Formula
-from batchlab.core.messages.outputs import NodeChanged
 from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.evidence import not_all_succeeded, plain, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, unfinished
+from batchlab.lessons.looking import history, is_of_pool, unfinished
 from batchlab.lessons.nights import BOOK, Faults, NightConnection, machine, night
 from batchlab.lessons.trying import said, stop_after, takes
 
@@ -94,11 +93,7 @@ def _diagnosed(lab: SimulatedLab, findings: dict[str, Any]) -> str | Missing:
 
 def _is_machine(job: Job, found: Any, number: int) -> bool:
     node_id = getattr(found, "id", found)
-    ids = {
-        change.node_id
-        for change in history(job)
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id)
-    }
+    ids = {change.node_id for change in history(job) if is_of_pool(change, job.pool_id)}
     return isinstance(node_id, str) and node_id in ids and machine(node_id) == number
 
 
@@ -165,11 +160,7 @@ def _protected(job: Job) -> str | Missing:
     faults = _faults(job)
     if faults is None:
         return ANOTHER_LAB
-    seen = {
-        machine(change.node_id)
-        for change in history(job)
-        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id)
-    }
+    seen = {machine(change.node_id) for change in history(job) if is_of_pool(change, job.pool_id)}
     if not {faults.bad, faults.slow} <= seen:
         return Missing(
             f"the pool has only had {len(seen)} machines, and not the ones with the faults.",

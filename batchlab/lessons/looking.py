@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeGuard
 
 from batchlab.core.messages.outputs import Change, JobChanged, NodeChanged, TaskChanged
 from batchlab.core.model.ids import fold
@@ -18,6 +18,8 @@ from batchlab.lessons.exercises import Missing
 __all__ = [
     "history",
     "history_of",
+    "is_of_pool",
+    "is_task_of",
     "most_at_once",
     "node_times",
     "not_completed",
@@ -56,13 +58,19 @@ def history_of(job: Job) -> list[Change]:
             and change.state == "deleted"
             and fold(change.job_id) == fold(job.id)
         ):
-            changes = [one for one in changes if not _is_task_of(job, one)]
+            changes = [one for one in changes if not is_task_of(one, job)]
         changes.append(change)
     return changes
 
 
-def _is_task_of(job: Job, change: Change) -> bool:
+def is_task_of(change: Change, job: Job) -> TypeGuard[TaskChanged]:
+    """Whether a task of the job changed."""
     return isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id)
+
+
+def is_of_pool(change: Change, pool_id: str) -> TypeGuard[NodeChanged]:
+    """Whether a node of the pool changed."""
+    return isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool_id)
 
 
 def node_times(thing: Handle, pool_id: str, state: str) -> list[float]:
@@ -70,9 +78,7 @@ def node_times(thing: Handle, pool_id: str, state: str) -> list[float]:
     return [
         change.at
         for change in history(thing)
-        if isinstance(change, NodeChanged)
-        and fold(change.pool_id) == fold(pool_id)
-        and change.state == state
+        if is_of_pool(change, pool_id) and change.state == state
     ]
 
 
@@ -90,7 +96,7 @@ def sent_back(job: Job) -> list[TaskChanged]:
     ran: set[str] = set()
     found = []
     for change in history_of(job):
-        if not isinstance(change, TaskChanged) or fold(change.job_id) != fold(job.id):
+        if not is_task_of(change, job):
             continue
         if change.state == "running":
             ran.add(change.task_id)

@@ -19,7 +19,6 @@ from batchlab.core.state.states import NODE
 from batchlab.drivers.simulated.connection import SimulatedConnection
 from batchlab.drivers.simulated.workload import Behavior, Launch, Workload
 from batchlab.errors import invalid
-from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
 
 __all__ = ["BOOK", "DOWNLOAD", "Faults", "NightConnection", "night"]
@@ -141,6 +140,4 @@ def night(number: int) -> SimulatedLab:
     for after, each in faults.preemptions:
         when = connection.now() + after.total_seconds()
         connection.world.plan(when, lambda each=each: connection.preempt(each))  # type: ignore[misc]
-    lab = SimulatedLab.__new__(SimulatedLab)
-    BaseLab.__init__(lab, connection, f"lessons.night({number})")
-    return lab
+    return SimulatedLab._on(connection, f"lessons.night({number})")
