@@ -160,8 +160,7 @@ def _from_to(host: Host, args: Sequence[str]) -> tuple[str, str]:
 
 def _copy(host: Host, args: Sequence[str]) -> int:
     source, target = _from_to(host, args)
-    host.disk.write(target, host.disk.read(source), host.now(), append=False)
-    host.disk.allocate(target, host.disk.allocated_to(source), host.now())
+    _put(host, target, host.disk.read(source), host.disk.allocated_to(source))
     return 0
 
 
@@ -169,9 +168,14 @@ def _move(host: Host, args: Sequence[str]) -> int:
     source, target = _from_to(host, args)
     data, size = host.disk.read(source), host.disk.allocated_to(source)
     host.disk.remove(source)  # first, so that it needs no space twice
-    host.disk.write(target, data, host.now(), append=False)
-    host.disk.allocate(target, size, host.now())
+    _put(host, target, data, size)
     return 0
+
+
+def _put(host: Host, target: str, data: bytes, allocated: int) -> None:
+    host.disk.write(target, data, host.now(), append=False)
+    if allocated:
+        host.disk.allocate(target, allocated, host.now())
 
 
 def _fallocate(host: Host, args: Sequence[str]) -> int:

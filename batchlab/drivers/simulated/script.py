@@ -201,7 +201,11 @@ class _Reader:
     def _go_on(self) -> None:
         """Pass an operator, after which a line may end."""
         self._at += 1
-        while self._tokens[self._at] == ("operator", "\n"):
+        self._skip(("operator", "\n"))
+
+    def _skip(self, *tokens: tuple[str, str]) -> None:
+        """Pass any number of these."""
+        while self._tokens[self._at] in tokens:
             self._at += 1
 
     def _command(self) -> ShellCommand | Compound:
@@ -239,11 +243,8 @@ class _Reader:
         name, *words = [token for _, token in self._tokens[begin : self._at]] or [""]
         if not _NAME.fullmatch(name) or words[:1] != ["in"]:
             raise NotUnderstood("for without a name and in")
-        while self._tokens[self._at] in _ENDS_OF_LINE:
-            self._at += 1
-        if self._tokens[self._at] != ("word", "do"):
-            raise NotUnderstood("for without do")
-        self._at += 1
+        self._skip(*_ENDS_OF_LINE)
+        self._take("word", "do")
         body = self.chains("done")
         if not body:
             raise NotUnderstood("a part of a loop is empty")
@@ -260,13 +261,11 @@ class _Reader:
     def _case(self) -> ShellCase:
         """Parse the rest of a `case`, through `esac`."""
         subject = _word(self._take("word"))
-        while self._tokens[self._at] == ("operator", "\n"):
-            self._at += 1
+        self._skip(("operator", "\n"))
         self._take("word", "in")
         clauses = []
         while True:
-            self._at -= 1
-            self._go_on()
+            self._skip(("operator", "\n"))
             if self._tokens[self._at] == ("word", "esac"):
                 self._at += 1
                 break
