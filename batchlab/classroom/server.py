@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import errno
 import hmac
 import io
 import json
@@ -26,7 +25,7 @@ from tornado.web import Application, RequestHandler
 
 from batchlab.classroom.table import ClassTable
 from batchlab.errors import BatchError, Forbidden, invalid
-from batchlab.rest.taken_port import taken_port
+from batchlab.rest.taken_port import cannot_listen
 
 __all__ = ["ClassServer", "as_csv"]
 
@@ -71,11 +70,7 @@ class ClassServer:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._listener = socket.create_server((host, port), family=family)
         except (OSError, UnicodeError, OverflowError) as error:
-            reason = f"cannot listen on this address: {error}"
-            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                reason = taken_port(host, port)
-            name, value = ("port", port) if port else ("host", host)
-            raise invalid(name, value, reason, owner="batchlab class") from None
+            raise cannot_listen(error, host, port, "batchlab class") from None
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         everywhere = host in {"0.0.0.0", "::"}

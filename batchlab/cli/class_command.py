@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from batchlab.cli.terminal import fail, remembered_interrupt, terminated_as_interrupted
+from batchlab.cli.terminal import (
+    fail,
+    remembered_interrupt,
+    terminated_as_interrupted,
+    until_interrupted,
+)
 from batchlab.errors import BatchError
 
 __all__ = ["class_"]
@@ -61,10 +65,7 @@ def class_(
                 typer.echo(f'In a lesson:    lessons.join("{seats.code}", "{server.url}")')
                 typer.echo(f"In a terminal:  batchlab lab --join {seats.code} {server.url}\n")
                 typer.echo(f"Your page, for nobody else:  {server.page}\n")
-                typer.echo("Press Ctrl-C to end the class.")
-                while True:
-                    time.sleep(0.2)
-                    check()
+                until_interrupted(check, "Press Ctrl-C to end the class.")
             finally:
                 server.stop()
     except BatchError as error:

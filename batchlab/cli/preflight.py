@@ -22,7 +22,7 @@ from typing import Literal
 import typer
 
 from batchlab.extras import install_command
-from batchlab.words import span_text
+from batchlab.words import plural, span_text
 
 __all__ = ["MachineCheck", "preflight"]
 
@@ -193,7 +193,7 @@ def _machine() -> Iterator[MachineCheck]:
 
     cores, memory = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (
         os.cpu_count() or 1), psutil.virtual_memory().available  # fmt: skip
-    text = f"{cores} core{'s' * (cores != 1)}, {memory / 1e9:.1f} GB of memory available"
+    text = f"{plural(cores, 'core')}, {memory / 1e9:.1f} GB of memory available"
     if memory < MEMORY:
         yield MachineCheck("note", text, "close other programs, and one lesson before the next")
     elif cores < 2:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +21,7 @@ from batchlab.cli.terminal import (
     fail,
     remembered_interrupt,
     terminated_as_interrupted,
+    until_interrupted,
 )
 from batchlab.errors import BatchError
 
@@ -208,20 +208,13 @@ def serve(
                         announced(cloud, wanted, watch_at) if cloud
                         else _announced(endpoint, watch_at, shows_key=key is None)
                     ):  # fmt: skip
-                        _serve_until_interrupted(check)
+                        until_interrupted(check, "\nPress Ctrl-C to stop.")
     except BatchError as error:
         fail(str(error))
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=bool(command))
         code = INTERRUPTED if command else 0
     raise typer.Exit(code)
-
-
-def _serve_until_interrupted(check: Callable[[], None]) -> None:
-    typer.echo("\nPress Ctrl-C to stop.")
-    while True:
-        time.sleep(0.2)
-        check()
 
 
 def _confirmed_elevation() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
@@ -12,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 __all__ = ["INTERRUPTED", "Processes", "Scheduler", "Simulated", "choose_one", "fail",
-           "remembered_interrupt", "terminated_as_interrupted"]  # fmt: skip
+           "remembered_interrupt", "terminated_as_interrupted", "until_interrupted"]  # fmt: skip
 
 INTERRUPTED = 130
 """The exit code that shells expect after Ctrl-C."""
@@ -84,3 +85,11 @@ def terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def until_interrupted(check: Callable[[], None], words: str) -> NoReturn:
+    """Say how this ends, and wait for it; `check` is that of `remembered_interrupt`."""
+    typer.echo(words)
+    while True:
+        time.sleep(0.2)
+        check()

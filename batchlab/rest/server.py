@@ -36,7 +36,7 @@ from batchlab.core.model.ranges import is_whole
 from batchlab.errors import invalid
 from batchlab.rest.connections import Connections, most_connections
 from batchlab.rest.messages import MOST_BYTES, Response, Visit
-from batchlab.rest.taken_port import taken_port
+from batchlab.rest.taken_port import cannot_listen
 from batchlab.rest.tunnel import tunnel
 
 __all__ = ["Answering", "Server", "listen"]
@@ -284,11 +284,7 @@ def listen(
     try:
         return Server(service, host, port, tls)
     except (OSError, UnicodeError, OverflowError) as error:
-        name, value = ("port", port) if port else ("host", host)
-        reason = f"cannot listen on this address: {error}"
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            reason = taken_port(host, port)
-        raise invalid(name, value, reason, owner="serve") from None
+        raise cannot_listen(error, host, port, "serve") from None
 
 
 def _of(request: HTTPServerRequest) -> tuple[str, str, str, dict[str, str]]:

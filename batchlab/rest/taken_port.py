@@ -1,10 +1,22 @@
-"""What to do about a port that another program uses: who that is, and which port is free."""
+"""Why nothing can listen on an address; of a port in use, who has it, and which one is free."""
 
 from __future__ import annotations
 
+import errno
 import socket
 
-__all__ = ["taken_port"]
+from batchlab.errors import InvalidRequest, invalid
+
+__all__ = ["cannot_listen", "taken_port"]
+
+
+def cannot_listen(error: Exception, host: str, port: int, owner: str) -> InvalidRequest:
+    """Build the error for an address on which nothing can listen."""
+    name, value = ("port", port) if port else ("host", host)
+    reason = f"cannot listen on this address: {error}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        reason = taken_port(host, port)
+    return invalid(name, value, reason, owner=owner)
 
 
 def taken_port(host: str, port: int) -> str:
