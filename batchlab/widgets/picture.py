@@ -8,6 +8,7 @@ was before.
 from __future__ import annotations
 
 import math
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,8 +20,8 @@ from batchlab.history.schema import KINDS, NODE_STATES, POOL_STATES
 from batchlab.history.watch import watch
 from batchlab.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 from batchlab.widgets.load_area import AREA, draw_load
-from batchlab.widgets.run_bars import GUTTER, ROW, RunBars, legend
-from batchlab.words import natural, plural
+from batchlab.widgets.run_bars import GUTTER, ROW, RunBars, legend, node_key
+from batchlab.words import plural
 
 __all__ = ["Picture", "picture"]
 
@@ -109,9 +110,6 @@ class Picture:
         end = end_of(bars.begin, bars.end)
         self.sheet.text(right, bottom + 3, end, MUTED, 11, anchor="ra")
 
-    def _order(self, node: int) -> tuple[int, list[tuple[bool, int, str]]]:
-        return self.tables.columns["nodes"]["pool"][node], natural(self.tables.node_ids[node])
-
     # -- what there is ----------------------------------------------------------------------------
 
     def _states(self) -> list[str]:
@@ -133,7 +131,7 @@ class Picture:
         over = set(ends) if pool == -1 and len(ends) < len(self.tables.pool_ids) else set()
         return [
             NODE_STATES[last[node]]
-            for node in sorted(last, key=self._order)
+            for node in sorted(last, key=partial(node_key, self.tables))
             if NODE_STATES[last[node]] != "deleted"
             and pool in (-1, nodes["pool"][node])
             and nodes["pool"][node] not in over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from batchlab.colours import either, ink_on
@@ -12,7 +13,7 @@ from batchlab.html import shortened
 from batchlab.sheet import MARGIN, MUTED, SCALE, Sheet
 from batchlab.words import natural, node_name
 
-__all__ = ["GUTTER", "LOAD", "ROW", "RunBars", "legend"]
+__all__ = ["GUTTER", "LOAD", "ROW", "RunBars", "legend", "node_key"]
 
 GUTTER, ROW = 64, 14
 LOAD = {
@@ -56,14 +57,11 @@ class RunBars:
         self._looks = {
             run: (columns["kind"][run], self._ends.get(run, running)[1]) for run in runs
         }
-        self.nodes = sorted({columns["node"][run] for run in runs}, key=self._order)
+        self.nodes = sorted({columns["node"][run] for run in runs}, key=partial(node_key, tables))
         self.begin = min((columns["start"][run] for run in runs), default=tables.now)
         self.end = max(tables.now, self.begin + 0.001)
         if runs and all(run in self._ends for run in runs):
             self.end = max(self.begin + 0.001, *(self._ends[run][0] for run in runs))
-
-    def _order(self, node: int) -> tuple[int, list[tuple[bool, int, str]]]:
-        return self.tables.columns["nodes"]["pool"][node], natural(self.tables.node_ids[node])
 
     @property
     def looks(self) -> set[str]:
@@ -138,6 +136,11 @@ class RunBars:
         slots = dict(zip(pool_states["pool"], pool_states["slots"], strict=True))
         pools = {self.tables.columns["nodes"]["pool"][columns["node"][run]] for run in self.runs}
         return min(most, max((slots.get(pool, most) for pool in pools), default=most))
+
+
+def node_key(tables: Any, node: int) -> tuple[int, list[tuple[bool, int, str]]]:
+    """By what nodes are sorted: their pool, and their name."""
+    return tables.columns["nodes"]["pool"][node], natural(tables.node_ids[node])
 
 
 def legend(sheet: Sheet, looks: set[str], top: float, load: Sequence[str] = ()) -> None:

@@ -138,10 +138,8 @@ class RunAhead:
     def _answer(self, recall: _Recall) -> None:
         """Answer once it is known of each run whether it has started."""
         if not recall.asked:
-            if not self._waiting:
-                self._depth = (
-                    0  # the host may want none for now: after the next exit, say it again
-                )
+            if not self._waiting:  # the host may want none for now: after an exit, say it again
+                self._depth = 0
             taken, started = tuple(recall.taken), tuple(recall.started)
             self._answers.append(TakenBack(taken=taken, started=started))
 
