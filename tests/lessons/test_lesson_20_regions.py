@@ -11,7 +11,9 @@ import batchlab as bl
 from batchlab import lessons
 
 
-def place(regions: list[bl.SimulatedLab], definition: dict[str, Any]) -> bl.Pool | None:
+def searched(
+    regions: list[bl.SimulatedLab], definition: dict[str, Any], leave: Callable[[bl.Pool], None]
+) -> bl.Pool | None:
     for lab in regions:
         try:
             lab.post("/pools", definition)
@@ -22,8 +24,12 @@ def place(regions: list[bl.SimulatedLab], definition: dict[str, Any]) -> bl.Pool
         if len(pool.nodes) == definition["targetDedicatedNodes"]:
             pool.nodes.wait("idle")
             return pool
-        pool.delete()
+        leave(pool)
     return None
+
+
+def place(regions: list[bl.SimulatedLab], definition: dict[str, Any]) -> bl.Pool | None:
+    return searched(regions, definition, bl.Pool.delete)
 
 
 def empties(regions: list[bl.SimulatedLab], definition: dict[str, Any]) -> bl.Pool | None:
@@ -76,17 +82,7 @@ def too_soon(regions: Any, definition: Any) -> Any:
 
 
 def leaves_some(regions: Any, definition: Any) -> Any:
-    for lab in regions:
-        try:
-            lab.post("/pools", definition)
-        except bl.BatchError:
-            continue
-        pool = lab.pools[definition["id"]]
-        pool.wait("steady")
-        if len(pool.nodes) == definition["targetDedicatedNodes"]:
-            pool.nodes.wait("idle")
-            return pool
-    return None
+    return searched(regions, definition, lambda pool: None)
 
 
 def gives_up(regions: Any, definition: Any) -> Any:

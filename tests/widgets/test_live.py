@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,12 +37,6 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Page:
     monkeypatch.setattr(Feed, "send", send)
     monkeypatch.setattr(LiveView, "send", send)
     return page
-
-
-@pytest.fixture
-def lab() -> Iterator[bl.SimulatedLab]:
-    with bl.SimulatedLab() as lab:
-        yield lab
 
 
 def view_of(thing: Any) -> LiveView:
@@ -99,18 +92,6 @@ def ask(page: Page, view: LiveView, **question: Any) -> dict[str, Any]:
     (answer,) = page.messages("answer")
     assert answer["id"] == 7
     return answer
-
-
-@pytest.fixture
-def job(lab: bl.SimulatedLab) -> bl.Job:
-    pool = lab.create_pool("p", target_dedicated_nodes=1, start_task="echo begin")
-    job = lab.create_job(
-        "j", pool, job_preparation_task="echo prepared", job_release_task="echo released"
-    )
-    job.create_task("good", "/bin/sh -c 'echo hello; exit 0'")
-    job.create_task("bad", "/bin/sh -c 'exit 3'")
-    job.tasks.wait()
-    return job
 
 
 def test_view_answers_about_a_task(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:

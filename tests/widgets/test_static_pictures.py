@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -15,24 +14,6 @@ import batchlab as bl
 from batchlab.history.watch import watch
 from batchlab.sheet import end_of
 from batchlab.widgets.picture import Picture
-
-
-@pytest.fixture
-def lab() -> Iterator[bl.SimulatedLab]:
-    with bl.SimulatedLab() as lab:
-        yield lab
-
-
-@pytest.fixture
-def job(lab: bl.SimulatedLab) -> bl.Job:
-    pool = lab.create_pool("p", target_dedicated_nodes=1, start_task="echo begin")
-    job = lab.create_job(
-        "j", pool, job_preparation_task="echo prepared", job_release_task="echo released"
-    )
-    job.create_task("good", "/bin/sh -c 'echo hello; exit 0'")
-    job.create_task("bad", "/bin/sh -c 'exit 3'")
-    job.tasks.wait()
-    return job
 
 
 @pytest.mark.parametrize("kind", ["lab", "pool", "job"])
