@@ -21,7 +21,7 @@ from azure.core.exceptions import HttpResponseError
 
 import batchlab as bl
 from batchlab.azure import azurite, cloud
-from helpers.rest import until
+from helpers.waiting import until
 
 
 @pytest.fixture(autouse=True)

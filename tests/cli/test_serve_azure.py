@@ -19,7 +19,8 @@ import pytest
 from typer.testing import CliRunner
 
 from batchlab.cli import app, serve_command
-from helpers.rest import banner_of, until
+from helpers.rest import banner_of
+from helpers.waiting import until
 from helpers.watchers import TOKEN, cookie_of, visit
 
 SERVE = [sys.executable, "-m", "batchlab", "serve", "--azure", "--simulated", "--boot", "1s"]

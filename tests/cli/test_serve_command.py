@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 import batchlab as bl
 from batchlab.cli import app, serve_command
 from helpers.certificates import self_signed
-from helpers.rest import banner_of, served, until
+from helpers.rest import banner_of, served
+from helpers.waiting import until
 from helpers.watchers import TOKEN, cookie_of, visit
 
 

@@ -8,8 +8,7 @@ import os
 import resource
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import batchlab as bl
 from batchlab.core.messages import inputs
 from batchlab.drivers.engine import Engine
+from helpers.waiting import until
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
             with pytest.raises(bl.ServerBusy, match="No space left"):
                 fill_last_page(lab)
             go.touch()
-            wait_until(lambda: any(engine._inbox for engine in engines()))
+            until(lambda: any(engine._inbox for engine in engines()))
             assert job.tasks["a"].state == "running"
             with pytest.raises(bl.ServerBusy):
                 job.delete()
@@ -114,10 +114,3 @@ def fill_last_page(lab: bl.Lab) -> None:
 
 def engines() -> list[Engine]:
     return [each for each in gc.get_objects() if isinstance(each, Engine) and each.stalled]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

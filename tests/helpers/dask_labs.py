@@ -20,20 +20,7 @@ from batchlab.core.model.ids import RunId
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.supply import LightWorker, QuietScheduler
-
-PATIENCE_S = 20.0
-WAIT_S = 60
-
-
-def until(condition: Callable[[], Any], timeout: float = PATIENCE_S) -> Any:
-    """Poll until a condition holds; its value. Fails when time is over."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{condition} did not come true"
-        time.sleep(0.01)
+from helpers.waiting import WAIT_S
 
 
 def sleepers(seconds: float) -> list[int]:
@@ -101,7 +88,7 @@ class Node:
 
     async def passes(self, condition: Callable[[], Any]) -> None:
         """Wait for a condition while the node lives on."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_S
         while not condition():
             assert time.monotonic() < deadline, f"{condition} did not come true"
             await asyncio.sleep(0.01)
@@ -135,7 +122,7 @@ class Node:
 
     async def report(self, order: StartRun) -> Any:
         """Wait for the report of a run."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_S
         while True:
             for report in self.reports:
                 if getattr(report, "run_id", None) == order.run_id:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.dask_labs import until
 from helpers.storage_servers import free_port
+from helpers.waiting import until
 
 CONFIG = """
 import sys

@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -95,15 +94,6 @@ def read(response: Response) -> Answer:
     else:
         check_failures(content)
     return Answer(response.status, response.headers, content, raw)
-
-
-def until(met: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Ask again and again until the answer is true."""
-    end = time.monotonic() + seconds
-    while not (found := met()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
-    return found
 
 
 def pieces(text: bytes, size: int) -> Iterator[bytes]:

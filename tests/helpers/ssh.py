@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.dask_labs import until
 from helpers.storage_servers import free_port
+from helpers.waiting import until
 
 CONFIG = """
 HostKey {folder}/host-key

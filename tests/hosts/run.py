@@ -26,7 +26,7 @@ from distributed import Client
 import batchlab as bl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers.dask_labs import until
+from helpers.waiting import until
 from hosts.cut_off_client import said_after_loss
 from hosts.network import Host, Network, obstacle
 from hosts.trials import SOON, TRIALS, attach, idle, since, start, trial

@@ -11,7 +11,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers.dask import lease
-from helpers.dask_labs import until
+from helpers.waiting import until
 from hosts.cut_off_client import said_after_loss
 
 pytestmark = pytest.mark.ci("hosts")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import batchlab as bl
-from helpers.dask_labs import until
+from helpers.waiting import until
 from hosts.network import Host, Network
 
 SOON = 90

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import batchlab as bl
 from batchlab import background, lessons
 from batchlab.classroom import ClassServer, ClassTable
 from batchlab.lessons import joining
+from helpers.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     _new_kernel()
     yield tmp_path
     joining._sender.drop()
-    _wait(lambda: not joining._sender._runs)
+    until(lambda: not joining._sender._runs)
     _new_kernel()
 
 
@@ -37,13 +37,6 @@ def _new_kernel() -> None:
     joining._here = None
     joining._stuck.clear()
     joining._gone.clear()
-
-
-def _wait(until: Callable[[], Any]) -> None:
-    end = time.monotonic() + 60
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -70,18 +63,18 @@ def test_checks_are_seen_at_once(
     assert repr(joined).startswith("You have seat 1 as Ada. Your teacher sees")
     lessons.check("00-2", ...)
     lessons.check("00-2", 1)
-    _wait(lambda: row(table)["tries"] == 1)
+    until(lambda: row(table)["tries"] == 1)
     assert row(table)["stuck_s"] is not None
     lessons.check("00-2", 2)
-    _wait(lambda: row(table)["tries"] == 2)
+    until(lambda: row(table)["tries"] == 2)
     task = lab.create_job("mine", pool).create_task("three", "/bin/sh -c 'exit 3'")
     task.wait()
     lessons.check("00-2", task)
-    _wait(lambda: row(table)["solved"] == 1)
+    until(lambda: row(table)["solved"] == 1)
     assert (row(table)["stuck_s"], row(table)["tries"], row(table)["name"]) == (None, 3, "Ada")
     lessons.check("00-2", 1)
     lessons.check("00-1", 1)
-    _wait(lambda: row(table)["exercise"] == "00-1")
+    until(lambda: row(table)["exercise"] == "00-1")
     assert row(table)["solved"] == 1
 
 
@@ -93,7 +86,7 @@ def test_all_notebooks_of_a_folder_have_one_seat(server: ClassServer, table: Cla
     lessons.join("ABCDEF", server.url, "Ada")
     _new_kernel()
     lessons.check("01-1", 1)
-    _wait(lambda: row(table)["exercise"] == "01-1")
+    until(lambda: row(table)["exercise"] == "01-1")
     _new_kernel()
     assert lessons.join("ABCDEF", server.url).name == "Ada", "again, in each notebook"
     assert len(table) == 1
@@ -191,7 +184,7 @@ def test_only_states_are_sent(
     monkeypatch.setattr(_Other, "answer", b'{"seat": 1, "name": ""}')
     lessons.join("ABCDEF", f"http://127.0.0.1:{other.server_port}")
     lessons.check("00-1", pool)
-    _wait(lambda: len(_Other.bodies) == 2)
+    until(lambda: len(_Other.bodies) == 2)
     assert {tuple(json.loads(body)) for body in _Other.bodies} == {
         ("secret", "code", "name", "lesson"),
         ("secret", "exercise", "tries", "solved", "stuck_s"),
@@ -226,7 +219,7 @@ def test_newest_state_arrives_when_the_class_is_back(tmp_path: Path) -> None:
     lessons.check("01-1", 1)
     again = ClassServer(ClassTable(file=kept), "127.0.0.1", first.port)
     try:
-        _wait(lambda: row(again.table)["exercise"] == "01-1")
+        until(lambda: row(again.table)["exercise"] == "01-1")
         assert row(again.table)["seat"] == 1
         assert row(again.table)["tries"] == 1
     finally:
@@ -239,7 +232,7 @@ def test_class_that_forgot_the_seat_is_joined_again(server: ClassServer) -> None
     again = ClassServer(ClassTable("ABCDEF"), "127.0.0.1", server.port)
     try:
         lessons.check("00-1", 1)
-        _wait(lambda: again.table.rows() and row(again.table)["exercise"] == "00-1")
+        until(lambda: again.table.rows() and row(again.table)["exercise"] == "00-1")
         assert row(again.table)["name"] == "Ada"
     finally:
         again.stop()
@@ -251,13 +244,13 @@ def test_another_class_at_the_address_is_not_asked_again_and_again(server: Class
     again = ClassServer(ClassTable("OTHER1"), "127.0.0.1", server.port)
     try:
         lessons.check("00-1", 1)
-        _wait(lambda: joining._gone and not joining._sender._runs)
+        until(lambda: joining._gone and not joining._sender._runs)
         lessons.check("00-1", 2)
         assert not joining._sender._runs
         assert again.table.rows() == []
         lessons.join("OTHER1", again.url)
         lessons.check("00-1", 3)
-        _wait(lambda: row(again.table)["exercise"] == "00-1")
+        until(lambda: row(again.table)["exercise"] == "00-1")
     finally:
         again.stop()
 

@@ -17,7 +17,7 @@ import pytest
 
 import batchlab as bl
 from helpers.environments import NotMade, environment, install
-from helpers.rest import until
+from helpers.waiting import until
 
 pytestmark = pytest.mark.ci("clients")
 

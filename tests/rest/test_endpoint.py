@@ -19,7 +19,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 import batchlab as bl
 from helpers.certificates import self_signed
-from helpers.rest import until
+from helpers.waiting import until
 
 
 @pytest.fixture

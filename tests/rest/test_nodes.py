@@ -13,7 +13,8 @@ from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from batchlab.drivers import node_log
-from helpers.rest import Desk, until
+from helpers.rest import Desk
+from helpers.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from helpers.rest import POLLING, until
+from helpers.rest import POLLING
+from helpers.waiting import until
 
 IMAGE = m.VirtualMachineConfiguration(
     image_reference=m.BatchVmImageReference(

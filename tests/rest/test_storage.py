@@ -13,7 +13,8 @@ from azure.core.exceptions import ResourceNotFoundError
 
 import batchlab as bl
 from helpers import storage_servers
-from helpers.rest import POLLING, until
+from helpers.rest import POLLING
+from helpers.waiting import until
 
 
 class Store(NamedTuple):

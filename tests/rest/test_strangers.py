@@ -18,7 +18,8 @@ from batchlab.rest.connections import Connections
 from batchlab.rest.server import Server
 from batchlab.rest.service import Service
 from helpers.certificates import self_signed
-from helpers.rest import VERSION, until
+from helpers.rest import VERSION
+from helpers.waiting import until
 
 sys.path.append(str(Path(__file__).parent.parent / "chaos"))
 

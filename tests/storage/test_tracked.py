@@ -1,24 +1,16 @@
 """A file that is kept while it grows: what is sent, and what happens when something fails."""
 
-import time
-
 import pytest
 
 import batchlab as bl
 from batchlab.storage.faults import StorageFailed
+from helpers.waiting import until
 
 
 @pytest.fixture
 def lab():
     with bl.SimulatedLab() as lab:
         yield lab
-
-
-def until(seen):
-    deadline = time.monotonic() + 20
-    while not seen():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from batchlab.widgets.autoscale import AutoScaleView
 from batchlab.widgets.newest import Newest, Superseded
 from batchlab.widgets.scripts import FORMULA_SCRIPTS, module, style
 from batchlab.widgets.ui import ui
+from helpers.waiting import until
 
 FORMULA = "$TargetDedicatedNodes = min(5, val($PendingTasks.GetSample(1), 0));"
 EVIL = "<img src=x onerror=alert(1)>"
@@ -205,13 +206,6 @@ def test_question_that_cannot_be_answered_is_answered_so(
     pool: bl.Pool, sent: list[dict[str, Any]], question: dict[str, Any]
 ) -> None:
     assert ask(AutoScaleView(pool.auto_scale_lab()), sent, **question)["error"]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_newest_question_wins_and_ends_the_one_before() -> None:

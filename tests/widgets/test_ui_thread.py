@@ -5,19 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
 from batchlab.widgets.ui import UiThread
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+from helpers.waiting import until
 
 
 class Beat:

@@ -7,7 +7,7 @@ from distributed import LocalCluster
 
 import batchlab as bl
 from batchlab.drivers.dask import cluster as sharing
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 SOON = 60
 

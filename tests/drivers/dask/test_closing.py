@@ -13,8 +13,8 @@ import batchlab as bl
 from batchlab.drivers.dask import link, remote
 from batchlab.handles.base import ViewProperty
 from batchlab.history.watch import watch
-from helpers.dask_labs import WAIT_S, until
 from helpers.storage_servers import free_port
+from helpers.waiting import WAIT_S, until
 
 ADVICE = {
     "cluster": r"cluster was closed before the lab.*make the Lab again.*lab\.close\(\) before",
@@ -333,7 +333,7 @@ def test_scheduler_killed_and_started_again_has_no_such_lab():
     error = refusal_of(lambda: things.pool.state, PATIENCE_S)
     assert f"scheduler at {things.cluster.scheduler_address} has not answered" in str(error)
     things.cluster.start()
-    until(lambda: things.client.status == "running", WAIT_S)
+    until(lambda: things.client.status == "running")
     until(lambda: things.lab._connection._link._connecting is None)
     with pytest.raises(bl.Conflict, match="has no such lab any more"):
         things.pool.state  # noqa: B018

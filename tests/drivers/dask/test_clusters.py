@@ -13,7 +13,8 @@ from batchlab.errors import (
     BatchError,
     InvalidRequest,
 )
-from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, sleepers, text, until
+from helpers.dask_labs import add_tasks, finish, make_pool, sleepers, text
+from helpers.waiting import WAIT_S, until
 
 
 @pytest.fixture(params=[

@@ -6,7 +6,7 @@ import pytest
 import batchlab as bl
 from batchlab.drivers.dask import attachment
 from helpers.dask_commands import Commands
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 SOON = "30s"
 

@@ -13,8 +13,8 @@ from batchlab.drivers.dask import engines
 from batchlab.drivers.dask.abandoned_containers import NODE_LABEL
 from batchlab.drivers.dask.containers import AZURE_ROOT, ContainedCommand, NodeContainers
 from batchlab.drivers.launches import LaunchFailed
-from helpers.dask_labs import until
 from helpers.engines import fake_engine, one_job
+from helpers.waiting import until
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from distributed import Client, LocalCluster
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolSpec
 from batchlab.drivers.dask.connection import DaskConnection
-from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, sleepers, text, until
+from helpers.dask_labs import add_tasks, finish, make_pool, sleepers, text
+from helpers.waiting import WAIT_S, until
 
 START = "sh -c 'echo start >> $AZ_BATCH_NODE_SHARED_DIR/starts'"
 

@@ -20,7 +20,7 @@ from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.vault import CertificateContents, NodeCertificate
 from batchlab.storage.faults import StorageFailed
 from helpers.archives import zipped
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 PACKAGE = PackageToInstall(application_id="app", version="1", location="l", digest="d1")
 

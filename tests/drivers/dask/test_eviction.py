@@ -10,7 +10,8 @@ from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.journal import read, replay
 from batchlab.errors import Conflict
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
+from helpers.waiting import until
 
 WAIT_S = 60
 AWAY = {"spot_return_s": 3600.0}

@@ -8,7 +8,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers.dask import processes, runs
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 
 @pytest.fixture

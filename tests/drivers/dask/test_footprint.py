@@ -7,7 +7,8 @@ from batchlab.core.messages.facts import RunStarted
 from batchlab.core.messages.outputs import CancelRun, DeleteFiles, ForgetJob
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
-from helpers.dask_labs import Node, sleepers, until
+from helpers.dask_labs import Node, sleepers
+from helpers.waiting import until
 
 PREPARE = "/bin/sh -c 'echo prepared >> $AZ_BATCH_NODE_SHARED_DIR/log'"
 RELEASE = PREPARE.replace("prepared", "released")

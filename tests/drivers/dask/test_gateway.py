@@ -17,7 +17,7 @@ from batchlab.core.tasks.environment import SERVICE
 from batchlab.drivers.dask import inside, messages
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.inside import InsideConnection
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 SHOW = "/bin/sh -c 'echo $BATCHLAB_SERVICE; sleep 500'"
 

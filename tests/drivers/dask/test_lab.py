@@ -25,16 +25,8 @@ from batchlab.errors import (
     NotFound,
     WaitTimeout,
 )
-from helpers.dask_labs import (
-    WAIT_S,
-    add_tasks,
-    finish,
-    is_running,
-    make_pool,
-    sleepers,
-    text,
-    until,
-)
+from helpers.dask_labs import add_tasks, finish, is_running, make_pool, sleepers, text
+from helpers.waiting import WAIT_S, until
 
 PROCESSES = pytest.param("processes", marks=pytest.mark.ci("processes"))
 CLUSTER = pytest.param("cluster", marks=pytest.mark.ci("clusters"))

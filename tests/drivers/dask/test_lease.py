@@ -12,7 +12,8 @@ from distributed import LocalCluster
 import batchlab as bl
 from batchlab.drivers.dask import guards, lease, passed_over
 from batchlab.drivers.dask.cluster import ClusterWorkers
-from helpers.dask_labs import Node, sleepers, until
+from helpers.dask_labs import Node, sleepers
+from helpers.waiting import until
 
 SOON = 60
 LEASE_S = 2.0

@@ -11,8 +11,8 @@ import batchlab as bl
 from batchlab.drivers.dask import link, remote
 from batchlab.drivers.dask.host import BatchHost
 from batchlab.history.watch import watch
-from helpers.dask_labs import WAIT_S, until
 from helpers.forwarder import Forwarder
+from helpers.waiting import WAIT_S, until
 
 SOON = "1m"
 

@@ -6,7 +6,7 @@ from distributed import LocalCluster
 import batchlab as bl
 from batchlab.drivers.dask import arriving
 from batchlab.drivers.dask import cluster as sharing
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 pytestmark = pytest.mark.ci("clusters")
 

@@ -13,8 +13,9 @@ import pytest
 import batchlab as bl
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.drivers.dask import spawners
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
 from helpers.spawning import at_work, spawners_below, spawning
+from helpers.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux has spawners"),
@@ -86,7 +87,7 @@ import batchlab as bl
 from batchlab.drivers.dask import spawners
 spawners.FEW = 0
 sys.path.insert(0, sys.argv[2])
-from helpers.dask_labs import until
+from helpers.waiting import until
 from helpers.spawning import at_work, spawners_below, spawning
 lab = bl.Lab(root=sys.argv[1])
 lab.create_pool("p", target_dedicated_nodes=1, task_slots_per_node=4).nodes.wait("idle")

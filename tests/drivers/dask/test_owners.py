@@ -12,8 +12,9 @@ from distributed import LocalCluster
 
 import batchlab as bl
 from batchlab.drivers.dask import resources, users, watchdog
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
 from helpers.node_users import ADMIN, OWN, SOON, as_root, done, node_root, pool_of, sh
+from helpers.waiting import until
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 import batchlab as bl
 from batchlab.drivers.dask import engines
 from batchlab.drivers.dask.abandoned_containers import NODE_LABEL
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
 from helpers.engines import ONE, containers_of, one_job, real_image
+from helpers.waiting import until
 
 KILL_ME = """
 import batchlab as bl, sys

@@ -9,7 +9,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers.dask.process_settings import METHOD
-from helpers.dask_labs import WAIT_S
+from helpers.waiting import WAIT_S
 
 
 def seen(name):

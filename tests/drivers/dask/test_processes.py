@@ -6,7 +6,8 @@ import pytest
 
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.launches import LaunchFailed
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
+from helpers.waiting import until
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from distributed import LocalCluster, Nanny
 import batchlab as bl
 from batchlab.drivers.dask import arriving
 from helpers.dask_commands import Commands
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
+from helpers.waiting import until
 
 SOON = 60
 

@@ -18,7 +18,8 @@ from batchlab.drivers.dask import scaler, scaling
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.dask.fitting import needs_of, read_vm_sizes
 from batchlab.errors import InvalidRequest
-from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
+from helpers.dask_labs import add_tasks, finish, make_pool
+from helpers.waiting import WAIT_S, until
 
 
 def start(n_workers, **options):

@@ -15,7 +15,8 @@ from batchlab.core.model import PoolSpec
 from batchlab.drivers.dask import scaler, scaling
 from batchlab.drivers.dask.connection import DaskConnection
 from helpers import gateways
-from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
+from helpers.dask_labs import add_tasks, finish, make_pool
+from helpers.waiting import WAIT_S, until
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +36,13 @@ def work_and_leave(lab, count, *, nodes=2, each=1):
     add_tasks(lab, *["sleep 0.3"] * 2 * nodes)
     assert [task.exit_code for task in finish(lab)] == [0] * 2 * nodes
     resize(lab, 1)
-    until(lambda: count() == each, WAIT_S)
+    until(lambda: count() == each)
     resize(lab, 0)
-    until(lambda: count() == 0, WAIT_S)
+    until(lambda: count() == 0)
     resize(lab, 1)
     lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
     lab.shutdown()
-    until(lambda: count() == 0, WAIT_S)
+    until(lambda: count() == 0)
 
 
 # -- objects that cannot scale ----------------------------------------------------------------
@@ -103,7 +104,7 @@ def test_worker_whose_job_has_ended_is_started_again(adaptive, tmp_path):
         assert len(cluster.scheduler.workers) == 2
         assert lost.address not in cluster.scheduler.workers
         resize(lab, 0)
-        until(lambda: not cluster.scheduler.workers, WAIT_S)
+        until(lambda: not cluster.scheduler.workers)
         lab.shutdown()
 
 

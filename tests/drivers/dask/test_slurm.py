@@ -7,8 +7,8 @@ import dask
 import pytest
 
 import batchlab as bl
-from helpers.dask_labs import WAIT_S, until
 from helpers.slurm import obstacle, slurm
+from helpers.waiting import WAIT_S, until
 
 pytestmark = [
     pytest.mark.ci("clusters"),
@@ -32,9 +32,9 @@ def queue(running, monkeypatch):
     """Return the states of SLURM's jobs; none may be left from a test before."""
     for name, value in running.environment.items():
         monkeypatch.setenv(name, value)
-    until(lambda: not running.jobs(), WAIT_S)
+    until(lambda: not running.jobs())
     yield running
-    until(lambda: not running.jobs(), WAIT_S)
+    until(lambda: not running.jobs())
 
 
 @pytest.fixture
@@ -77,14 +77,14 @@ def test_jobs_of_slurm_come_for_nodes_and_go_with_them(adaptive, cluster, queue,
         assert used <= set(queue.jobs())
         assert list(queue.jobs().values()) == ["RUNNING"] * 3
         pool.resize(1)
-        until(lambda: len(queue.jobs()) == 1, WAIT_S)
+        until(lambda: len(queue.jobs()) == 1)
         pool.resize(0)
-        until(lambda: not queue.jobs(), WAIT_S)
+        until(lambda: not queue.jobs())
         pool.resize(2)
         pool.nodes.wait("idle", timeout=WAIT_S)
         assert len(queue.jobs()) == 2
         lab.shutdown()
-        until(lambda: not queue.jobs(), WAIT_S)
+        until(lambda: not queue.jobs())
 
 
 @pytest.mark.parametrize("adaptive", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -99,11 +99,11 @@ def test_job_that_slurm_cancels_is_replaced_and_its_task_runs_again(
         go = tmp_path / "go"
         waits = f"/bin/sh -c 'echo $SLURM_JOB_ID; while [ ! -e {go} ]; do sleep 0.1; done'"
         tasks = [job.create_task(f"t{number}", waits) for number in range(2)]
-        until(lambda: all(task.state == "running" and task.stdout for task in tasks), WAIT_S)
+        until(lambda: all(task.state == "running" and task.stdout for task in tasks))
         first = tasks[0].stdout.strip()
         queue.call("scancel", first)
-        until(lambda: tasks[0].state == "active", WAIT_S)
-        until(lambda: tasks[0].state == "running", WAIT_S)
+        until(lambda: tasks[0].state == "active")
+        until(lambda: tasks[0].state == "running")
         go.touch()
         job.tasks.wait(timeout=WAIT_S)
         assert [task.exit_code for task in tasks] == [0, 0]
@@ -123,7 +123,7 @@ def test_jobs_that_wait_in_the_queue_are_explained_and_cancelled(cluster, queue,
         pool.stop_resize()
         pool.wait("steady", timeout=WAIT_S)
         assert len(pool.nodes) == 6
-        until(lambda: list(queue.jobs().values()) == ["RUNNING"] * 6, WAIT_S)
+        until(lambda: list(queue.jobs().values()) == ["RUNNING"] * 6)
         lab.shutdown()
 
 
@@ -137,7 +137,7 @@ def test_job_that_is_cancelled_while_it_waits_is_asked_for_again(
         pool = seven_nodes_for_six_cores(lab)
         (first,) = pending(queue)
         queue.call("scancel", first)
-        until(lambda: set(pending(queue)) - {first}, WAIT_S)
+        until(lambda: set(pending(queue)) - {first})
         assert len(queue.jobs()) == 7
         pool.stop_resize()
         pool.wait("steady", timeout=WAIT_S)
@@ -147,7 +147,7 @@ def test_job_that_is_cancelled_while_it_waits_is_asked_for_again(
 def seven_nodes_for_six_cores(lab):
     """A pool of seven nodes, six of which are there."""
     pool = lab.create_pool("p", target_dedicated_nodes=7)
-    until(lambda: [n.state for n in pool.nodes.values()].count("idle") == 6, WAIT_S)
+    until(lambda: [n.state for n in pool.nodes.values()].count("idle") == 6)
     return pool
 
 
@@ -161,7 +161,7 @@ def test_job_of_two_workers_that_slurm_cancels_is_replaced(cluster, queue, tmp_p
         pool, _ = work(lab, 2)
         (first,) = queue.jobs()
         queue.call("scancel", first)
-        until(lambda: set(queue.jobs()) - {first}, WAIT_S)
+        until(lambda: set(queue.jobs()) - {first})
         pool.nodes.wait("idle", timeout=WAIT_S)
         lab.shutdown()
 
@@ -171,4 +171,4 @@ def test_lab_that_is_only_left_gives_back_what_no_node_needs(cluster, queue, tmp
         pool, _ = work(lab, 2)
         pool.resize(1)
         pool.wait("steady", timeout=WAIT_S)
-    until(lambda: len(queue.jobs()) == 1, WAIT_S)
+    until(lambda: len(queue.jobs()) == 1)

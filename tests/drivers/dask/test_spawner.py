@@ -10,8 +10,9 @@ import psutil
 import pytest
 
 from batchlab.drivers.dask import spawner
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
 from helpers.spawning import Talk
+from helpers.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has spawners")
 

@@ -13,8 +13,9 @@ import batchlab as bl
 from batchlab.core.messages.facts import NodesMeasured
 from batchlab.core.messages.outputs import CancelRun, MeasureNodes
 from batchlab.drivers.dask import spawners
-from helpers.dask_labs import Node, sleepers, until
+from helpers.dask_labs import Node, sleepers
 from helpers.spawning import at_work, spawners_below, spawning
+from helpers.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux has spawners"),

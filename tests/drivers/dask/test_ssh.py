@@ -5,7 +5,7 @@ from distributed import SSHCluster
 
 import batchlab as bl
 from helpers import ssh
-from helpers.dask_labs import until
+from helpers.waiting import until
 
 
 @pytest.mark.ci("clusters")

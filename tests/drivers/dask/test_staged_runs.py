@@ -14,9 +14,10 @@ from batchlab.core.messages.outputs import TakeBack
 from batchlab.drivers.dask.plain_runs import PlainRun
 from batchlab.drivers.dask.spawners import NodeSpawner
 from batchlab.drivers.dask.staged_runs import StagedRuns
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
 from helpers.run_ahead import Node, exited, run
 from helpers.spawning import Talk, spawning
+from helpers.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has spawners")
 

@@ -20,7 +20,8 @@ from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.runs import NodeRun
 from batchlab.drivers.dask.supply import LightWorker, QuietNanny, QuietScheduler
-from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
+from helpers.dask_labs import add_tasks, finish, make_pool
+from helpers.waiting import WAIT_S, until
 
 NODES = 30
 

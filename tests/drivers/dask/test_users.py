@@ -9,8 +9,8 @@ from distributed import LocalCluster
 
 import batchlab as bl
 from batchlab.drivers.dask import users
-from helpers.dask_labs import until
 from helpers.node_users import ADMIN, OWN, SOON, as_root, done, node_root, pool_of, sh
+from helpers.waiting import until
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers.dask import guards, watchdog
-from helpers.dask_labs import sleepers, until
+from helpers.dask_labs import sleepers
+from helpers.waiting import until
 
 ESCAPE = """
 import os, resource, sys, time
