@@ -5,6 +5,8 @@ Fast to start: Dask and the rest are imported only by the commands that need the
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -24,12 +26,17 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # the others keep the line breaks of docstrings
 )
 
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="batchlab")
+    try:
+        app(prog_name="batchlab")
+    except OSError as error:  # commands say themselves what they cannot read or write
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes what is left at its end
+        sys.exit(f"batchlab: cannot write to standard output: {error.strerror or error}")
 
 
 def _version(asked: bool) -> None:

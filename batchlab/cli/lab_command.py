@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from batchlab.cli.terminal import fail
+from batchlab.cli.terminal import fail, writing
 from batchlab.errors import BatchError
 from batchlab.extras import install_command
 
@@ -128,10 +128,8 @@ def _teach(source: Path, notes: str | None, slides: str | None) -> None:
 
         lesson = find_lesson(source, slides)
         target = Path(f"{lesson.stem}.slides.html")
-        try:
+        with writing(target):
             count = write_slides(lesson, target)
-        except OSError as error:
-            fail(f"{target} cannot be written: {error.strerror or error}")
         typer.echo(
             f"{target.absolute()}: {count} slides; arrow keys move, N shows all of the text"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from batchlab.cli.terminal import fail
+from batchlab.cli.terminal import writing
 from batchlab.lessons import exercises
 from batchlab.lessons.notebooks import restore
 from batchlab.lessons.progress import NAME, ExerciseProgress, read_progress
@@ -62,10 +62,8 @@ def write_csv(text: str, target: str) -> None:
     if target == "csv":
         typer.echo(text, nl=False)
         return
-    try:
+    with writing(target):
         Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        fail(f"{target} cannot be written: {error.strerror or error}")
 
 
 def reset_lesson(source: Path, folder: Path, lesson: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 import batchlab
-from batchlab.cli.terminal import fail
+from batchlab.cli.terminal import fail, writing
 from batchlab.errors import BatchError
 
 __all__ = ["simulate"]
@@ -62,13 +62,13 @@ def simulate(
             task_slots_per_node=slots, auto_scale_evaluation_interval=interval, boot=boot,
             days=days, seed=seed,
         )  # fmt: skip
-        one = next(iter(result.values()))
-        typer.echo(repr(one if len(result) == 1 else result))
-        if figure is not None:
-            drawn = (one if len(result) == 1 else result).figure()
-            figure.write_text(drawn.to_html(include_plotlyjs=True), encoding="utf-8")
-    except (BatchError, OSError) as error:
+    except BatchError as error:
         fail(str(error))
+    shown = result if len(result) > 1 else next(iter(result.values()))
+    typer.echo(repr(shown))
+    if figure is not None:
+        with writing(figure):
+            figure.write_text(shown.figure().to_html(include_plotlyjs=True), encoding="utf-8")
 
 
 def _formula(name: str) -> batchlab.Formula | str:

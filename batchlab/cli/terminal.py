@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 __all__ = ["INTERRUPTED", "Processes", "Scheduler", "Simulated", "choose_one", "fail",
-           "remembered_interrupt", "terminated_as_interrupted", "until_interrupted"]  # fmt: skip
+           "remembered_interrupt", "terminated_as_interrupted", "until_interrupted",
+           "writing"]  # fmt: skip
 
 INTERRUPTED = 130
 """The exit code that shells expect after Ctrl-C."""
@@ -41,6 +43,15 @@ def fail(message: str) -> NoReturn:
     """End the command with a message."""
     typer.echo(f"batchlab: {message}", err=True)
     raise typer.Exit(1)
+
+
+@contextmanager
+def writing(target: Path | str) -> Iterator[None]:
+    """End the command with a message if a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        fail(f"{target} cannot be written: {error.strerror or error}")
 
 
 @contextmanager
