@@ -198,12 +198,13 @@ def serve(
                 port=port, key=key, speed=speed, allow_elevated=elevated, azure=cloud or False,
                 **own,
             ) as endpoint:  # fmt: skip
+                watch_at = _watch_at(endpoint, host, shows_token=page_token is None)
                 if command:
                     from batchlab.azure.running import run  # noqa: PLC0415
 
+                    typer.echo(watch_at.removeprefix("\n"), err=True, nl=False)
                     code = run(command, endpoint.environment, check)
                 else:
-                    watch_at = _watch_at(endpoint, host, shows_token=page_token is None)
                     with (
                         announced(cloud, wanted, watch_at) if cloud
                         else _announced(endpoint, watch_at, shows_key=key is None)
