@@ -70,6 +70,7 @@ def test_several_people_watch_a_lab_over_a_restart_to_its_end(opened: Opened) ->
 
     # A task that a client of Azure submits appears to both.
     wait_for_counts(one, "0 1 0 1")
+    one.get_by_role("button", name="● live").wait_for()
     with endpoint.client() as client:
         client.create_task("frames", {"id": "second", "commandLine": "work"})
     wait_for_counts(one, "0 2 0 1")

@@ -78,7 +78,7 @@ export class TimeMachine {
     say(this.play, this.playing ? "❚❚" : "▶");
     this.play.setAttribute("aria-label", this.playing ? "pause" : "play");
     const ended = this.view.log.ended;
-    say(this.live, live ? (ended ? "ended" : this.view.log.speed ? "● live" : "now") : ended ? "End" : "Live");
+    say(this.live, live ? (ended ? "ended" : "● live") : ended ? "End" : "Live");
     this.live.setAttribute("aria-pressed", String(live));
     this.live.title = ended || "back to the present";
   }
