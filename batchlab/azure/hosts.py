@@ -47,7 +47,7 @@ class Proxy:
 
     def refuse(
         self, method: str, path: str, query: str, headers: Mapping[str, str], *,
-        scheme: str = "http",
+        scheme: str = "http", caller: str = "",
     ) -> Response | None:  # fmt: skip
         """Refuse what is neither for Azure nor for the token service."""
         if method == "CONNECT":
@@ -106,7 +106,7 @@ class Hosts:
 
     def refuse(
         self, method: str, path: str, query: str, headers: Mapping[str, str], *,
-        scheme: str = "http",
+        scheme: str = "http", caller: str = "",
     ) -> Response | None:  # fmt: skip
         """Return the answer to a request that may not be made, or None."""
         named = answers.named(headers)
@@ -118,7 +118,7 @@ class Hosts:
                     f"there is no Batch account {host!r}; this lab's is {self._account.batch_host}"
                 )
                 return answers.error(404, "ResourceNotFound", said)
-            return self._service.refuse(method, path, query, headers, scheme=scheme)
+            return self._service.refuse(method, path, query, headers, scheme=scheme, caller=caller)
         if service not in ("management", "login"):
             return answers.error(421, "MisdirectedRequest", f"nothing answers for {host!r} here")
         if "origin" in named:

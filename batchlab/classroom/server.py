@@ -14,9 +14,6 @@ import json
 import secrets
 import socket
 import threading
-import time
-from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,7 @@ from tornado.web import Application, RequestHandler
 
 from batchlab.classroom.table import ClassTable
 from batchlab.errors import BatchError, Forbidden, invalid
+from batchlab.rest.guesses import Guesses, TooManyGuesses
 from batchlab.rest.taken_port import cannot_listen
 
 __all__ = ["ClassServer", "as_csv"]
@@ -33,9 +31,6 @@ STATIC = Path(__file__).parent / "static"
 FILES = {"page.js": "text/javascript", "page.css": "text/css"}
 MOST_BYTES = 16 * 1024
 IDLE_S = 60.0
-WRONG_CODES = 20
-"""How many wrong codes an address may send within a minute."""
-WINDOW_S = 60.0
 COLUMNS = ("seat", "name", "lesson", "exercise", "title", "tries", "stuck_s", "solved", "seen_s")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -98,7 +93,7 @@ class ClassServer:
             self._loop.close()
 
     async def _serve(self) -> None:
-        shared: dict[str, Any] = {"server": self, "guesses": _Guesses()}
+        shared: dict[str, Any] = {"server": self, "guesses": Guesses("code")}
         application = Application(
             [
                 ("/", _Page, shared),
@@ -119,37 +114,10 @@ class ClassServer:
         await server.close_all_connections()
 
 
-class _Guesses:
-    """Wrong codes of the last minute, by where they came from."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._wrong: dict[str, deque[float]] = {}
-
-    def too_many(self, address: str) -> bool:
-        """Whether an address has to wait."""
-        return len(self._recent(address)) >= WRONG_CODES
-
-    def add(self, address: str) -> None:
-        """Note a wrong code."""
-        self._recent(address).append(self._clock())
-
-    def _recent(self, address: str) -> deque[float]:
-        began = self._clock() - WINDOW_S
-        if len(self._wrong) > 1000:
-            self._wrong = {
-                one: times for one, times in self._wrong.items() if times and times[-1] > began
-            }
-        times = self._wrong.setdefault(_network(address), deque())
-        while times and times[0] <= began:
-            times.popleft()
-        return times
-
-
 class _Handler(RequestHandler):
     """What all answers have in common."""
 
-    def initialize(self, server: ClassServer, guesses: _Guesses) -> None:
+    def initialize(self, server: ClassServer, guesses: Guesses) -> None:
         self.server, self.guesses = server, guesses
 
     def set_default_headers(self) -> None:
@@ -215,8 +183,9 @@ class _Learner(_Handler):
         try:
             self.finish(getattr(self, what)(self._body()))
         except BatchError as error:
-            status = {"SeatNotFound": 404, "WrongCode": 403, "TooManyRequests": 429}
-            self.set_status(status.get(error.code, 400))
+            self.set_status(error.status)
+            if isinstance(error, TooManyGuesses):
+                self.set_header("Retry-After", str(error.wait_s))
             self.finish({"code": error.code, "message": error.message})
 
     def _body(self) -> dict[str, Any]:
@@ -230,10 +199,9 @@ class _Learner(_Handler):
 
     def join(self, body: dict[str, Any]) -> dict[str, Any]:
         address = self.request.remote_ip or ""
-        if self.guesses.too_many(address):
-            raise Forbidden("TooManyRequests", "too many wrong codes: wait a minute, then join")
+        self.guesses.check(address)
         if not self.server.table.is_code(body.get("code")):
-            self.guesses.add(address)
+            self.guesses.add(address, body.get("code"))
             raise Forbidden("WrongCode", "this is not the code of the class; ask for it again")
         seat = self.server.table.join(
             body.get("secret"), body.get("name", ""), body.get("lesson", "")
@@ -258,11 +226,6 @@ def as_csv(table: ClassTable) -> str:
         spans = {key: "" if row[key] is None else round(row[key]) for key in ("stuck_s", "seen_s")}
         write.writerow({**row, "name": name, **spans})
     return text.getvalue()
-
-
-def _network(address: str) -> str:
-    """An address, of IPv6 only the half that its owner cannot choose."""
-    return ":".join(address.split(":")[:4]) if ":" in address else address
 
 
 def _own_address() -> str:

@@ -149,17 +149,18 @@ class BaseLab(Creation, Displayed):
             which bearer tokens require. They have to trust the certificate:
             ``endpoint.client(connection_verify="cert.pem")``, or ``REQUESTS_CA_BUNDLE``.
         behind_proxy : bool, default False
-            Whether clients come through a proxy that sets ``X-Forwarded-Prefix``, ``-Proto`` and
-            ``-Host``, such as that of a JupyterHub. Otherwise these headers are ignored, because
-            anyone can send them.
+            Whether clients come through a proxy that sets ``X-Forwarded-Prefix``, ``-Proto``,
+            ``-Host`` and ``-For``, such as that of a JupyterHub. Otherwise these headers are
+            ignored, because anyone can send them.
         allow_elevated : bool, default True
             Whether pools may have start tasks that run as administrators.
         page : bool, default True
             Whether the lab can be watched in a browser.
         page_token : str, optional
             Anyone who has it may watch, and read the files of tasks; 16 to 200 letters, digits,
-            ``-`` or ``_``; random if omitted. With the same token, pages that are open connect
-            again when the lab is served again.
+            ``-`` or ``_``; random if omitted. Who sends 20 wrong ones waits a minute (HTTP 429,
+            ``TooManyRequests``). With the same token, pages that are open connect again when the
+            lab is served again.
         manage : bool, default False
             Whether those who watch may also press buttons: terminate and delete tasks, reboot
             nodes, change autoscale formulas.

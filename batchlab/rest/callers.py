@@ -36,7 +36,8 @@ class Ways:
     host : str, optional
         The name or address that the server listens on; None if there is no server.
     behind_proxy : bool, default False
-        Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto`` and ``-Host``.
+        Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto``, ``-Host`` and
+        ``-For``.
     """
 
     def __init__(self, host: str | None = None, *, behind_proxy: bool = False) -> None:
@@ -62,6 +63,13 @@ class Ways:
             said = headers.get("x-forwarded-proto", scheme).lower()
             scheme = said if said in ("http", "https") else scheme
         return Way(f"{scheme}://{host}{prefix}", prefix)
+
+    def caller(self, address: str, headers: Mapping[str, str]) -> str:
+        """The address of a client: that of the connection or, behind a proxy, what that says."""
+        if not self._behind_proxy:
+            return address
+        # A client may send the header as well: only what the proxy has added last is true.
+        return headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or address
 
     def is_safe(self, headers: Mapping[str, str], way: Way) -> bool:
         """Whether no web page can have given the name that a client calls to this machine."""

@@ -49,6 +49,7 @@ TEXTS = {
     "ServerBusy": (
         "The server is currently unable to receive requests. Please retry your request."
     ),
+    "TooManyRequests": "The client has sent too many requests. Please retry your request later.",
     "UnsupportedHttpVerb": "The resource doesn't support the specified HTTP verb.",
     "UnsupportedProperty": (
         "One of the properties specified in the request body is not supported."

@@ -40,6 +40,7 @@ _EXPLAINED = frozenset({
     "InvalidRequestBody", "IOError", "NodeNotReady", "OperationInvalidForCurrentState",
     "OperationNotValidOnNode", "RequestBodyTooLarge", "RequestEntityTooLarge",
     "TaskDependencyListTooLong", "TaskDependencyRangesTooLong", "TaskFilesUnavailable",
+    "TooManyRequests",
 })  # fmt: skip
 """Codes whose text leaves open what is wrong: the reason is a value."""
 

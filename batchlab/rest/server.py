@@ -61,9 +61,12 @@ class Answering(Protocol):
 
     def refuse(
         self, method: str, path: str, query: str, headers: Mapping[str, str], *,
-        scheme: str = "http",
+        scheme: str = "http", caller: str = "",
     ) -> Response | None:  # fmt: skip
-        """Return the answer to a request that may not be made, or None."""
+        """Return the answer to a request that may not be made, or None.
+
+        `caller` is the address from which it came.
+        """
         ...
 
     def answer(
@@ -195,7 +198,9 @@ class Server:
 
     def refuse(self, request: HTTPServerRequest) -> Response | None:
         """Return the answer to a request that may not be made, or None."""
-        return self.service.refuse(*_of(request), scheme=request.protocol)
+        return self.service.refuse(
+            *_of(request), scheme=request.protocol, caller=request.remote_ip or ""
+        )
 
     def take(self, request: HTTPServerRequest, refused: Response | None) -> None:
         """Answer a complete request."""

@@ -106,7 +106,7 @@ class Service:
 
     def refuse(
         self, method: str, path: str, query: str, headers: Mapping[str, str], *,
-        scheme: str = "http",
+        scheme: str = "http", caller: str = "",
     ) -> Response | None:  # fmt: skip
         """Return the answer to a request that may not be made, or None; see `handle`."""
 

@@ -13,7 +13,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.classroom import ClassServer, ClassTable
-from batchlab.classroom.server import WRONG_CODES, _Guesses
+from batchlab.rest.guesses import WRONG
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -85,29 +85,12 @@ def test_table_is_the_teachers(server: ClassServer) -> None:
 
 @pytest.mark.code("TooManyRequests", "WrongCode")
 def test_wrong_codes_are_refused_and_then_all_codes_for_a_while(server: ClassServer) -> None:
-    for number in range(WRONG_CODES):
+    for number in range(WRONG):
         status, said = join(server, 1, code=f"WRONG{number}")
         assert (status, said["code"]) == (403, "WrongCode")
     status, said = join(server, 1)
     assert (status, said["code"]) == (429, "TooManyRequests")
     assert len(server.table) == 0
-
-
-def test_only_the_address_that_guesses_waits_and_only_a_minute() -> None:
-    now = 0.0
-    guesses = _Guesses(lambda: now)
-    for _ in range(WRONG_CODES):
-        guesses.add("10.0.0.1")
-        guesses.add("fe80:1:2:3:aaaa::1")
-    assert guesses.too_many("10.0.0.1")
-    assert guesses.too_many("fe80:1:2:3:bbbb::2"), "an owner of a network has many addresses"
-    assert not guesses.too_many("10.0.0.2")
-    now = 61.0
-    assert not guesses.too_many("10.0.0.1")
-    for number in range(5000):
-        guesses.add(f"10.1.{number // 256}.{number % 256}")
-        now += 1
-    assert len(guesses._wrong) < 1100
 
 
 def test_seat_is_given_back(server: ClassServer) -> None:

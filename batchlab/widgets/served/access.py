@@ -12,6 +12,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from batchlab.errors import invalid
@@ -47,8 +48,13 @@ class Access:
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self.cookie = f"batchlab-{_made(token, 'name')[:8]}"
-        self._value = _made(token, "cookie")
+
+    @cached_property
+    def _cookie(self) -> tuple[str, str]:
+        """Its name and its value; slow to make, because guesses by way of them do not count."""
+        salt = b"batchlab page"
+        made = hashlib.scrypt(self._token.encode(), salt=salt, n=2**14, r=8, p=1, dklen=38)
+        return f"batchlab-{_text(made[32:])}", _text(made[:32])
 
     def is_token(self, given: str) -> bool:
         """Whether this is the token."""
@@ -56,22 +62,21 @@ class Access:
 
     def has_cookie(self, headers: Mapping[str, str]) -> bool:
         """Whether a browser has the cookie; names of headers in lower case."""
+        own, expected = self._cookie
         found = False
         for part in headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
-            if name == self.cookie:
-                found |= hmac.compare_digest(
-                    value.encode("utf-8", "replace"), self._value.encode()
-                )  # fmt: skip
+            if name == own:
+                found |= hmac.compare_digest(value.encode("utf-8", "replace"), expected.encode())
         return found
 
     def set_cookie(self, prefix: str, *, secure: bool) -> str:
         """The header that gives a browser the cookie, below a prefix of the address."""
         rest = "; Secure" if secure else ""
         path = re.sub(r"[^A-Za-z0-9/_.~%-]", "", prefix)
-        return f"{self.cookie}={self._value}; Path={path}/; HttpOnly; SameSite=Strict{rest}"
+        name, value = self._cookie
+        return f"{name}={value}; Path={path}/; HttpOnly; SameSite=Strict{rest}"
 
 
-def _made(token: str, use: str) -> str:
-    digest = hmac.new(token.encode(), f"batchlab page {use}".encode(), hashlib.sha256).digest()
+def _text(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -7,11 +7,14 @@ Everything else, from clients of Azure, goes on to the service as it came.
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from batchlab.drivers.ports import Connection
 from batchlab.rest.callers import Way, Ways, is_same
+from batchlab.rest.errors import error_response
+from batchlab.rest.guesses import Guesses, TooManyGuesses
 from batchlab.rest.messages import Response
 from batchlab.rest.server import Answering
 from batchlab.widgets.served.access import Access, check_token
@@ -64,20 +67,24 @@ class Page:
         self._service = service
         self._ways = ways
         self._access = Access(self.token)
+        self._guesses = Guesses("token")
         self._served = ServedLab(connection, manage=manage)
 
     def refuse(
         self, method: str, path: str, query: str, headers: Mapping[str, str], *,
-        scheme: str = "http",
+        scheme: str = "http", caller: str = "",
     ) -> Response | None:  # fmt: skip
         """Answer a browser at once, unless it opens its channel; see `Answering`."""
         named = {name.lower(): value for name, value in headers.items()}
-        asked = _Call(method, path, dict(parse_qsl(query)), named)
+        address = self._ways.caller(caller, named)
+        asked = _Call(method, path, dict(parse_qsl(query)), named, address)
         if not asked.is_browser:
-            return self._service.refuse(method, path, query, headers, scheme=scheme)
+            return self._service.refuse(method, path, query, headers, scheme=scheme, caller=caller)
         way = self._ways.way(scheme, named)
         try:
             response = self._respond(asked, way)
+        except TooManyGuesses as error:
+            response = _wait(asked, way, error)
         except Exception as error:
             # Neither the address nor a header may be logged: they hold the token.
             logger.error("the page failed: %s", type(error).__name__)
@@ -127,7 +134,10 @@ class Page:
     def _document(self, asked: _Call, way: Way) -> Response:
         token = asked.query.get("token")
         if token is not None:
+            if not self._access.has_cookie(asked.headers):
+                self._guesses.check(asked.address)
             if not self._access.is_token(token):
+                self._guesses.add(asked.address, token)
                 return sign_in(403, "This is not the token", *_ASK)
             secure = way.base.startswith("https")
             cookie = self._access.set_cookie(way.prefix, secure=secure)
@@ -143,9 +153,11 @@ class _Call:
     """A request: names of headers in lower case."""
 
     def __init__(
-        self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str]
-    ) -> None:
+        self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str],
+        address: str,
+    ) -> None:  # fmt: skip
         self.method, self.path, self.query, self.headers = method.upper(), path, query, headers
+        self.address = address
 
     @property
     def is_browser(self) -> bool:
@@ -156,6 +168,19 @@ class _Call:
             opens = "text/html" in self.headers.get("accept", "") or "token" in self.query
             return opens and self.method in ("GET", "HEAD")
         return self.path.startswith(_BELOW)
+
+
+def _wait(asked: _Call, way: Way, error: TooManyGuesses) -> Response:
+    """The answer to an address that has guessed too often: as a page, or as Azure's error."""
+    if "text/html" in asked.headers.get("accept", ""):
+        why = f"Too many wrong tokens came from this address. Try again in {error.wait_s} seconds."
+        response = sign_in(error.status, "Wait a moment", why, ask=False)
+    else:
+        response = error_response(error, way.base, str(uuid.uuid4()))
+    response.headers |= HEADERS | {
+        "Retry-After": str(error.wait_s), "Cache-Control": "no-store",
+    }  # fmt: skip
+    return response
 
 
 def _finished(response: Response, method: str) -> Response:

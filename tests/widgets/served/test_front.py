@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from tornado.httpclient import HTTPClientError
 
 import batchlab as bl
 from batchlab.rest.callers import Ways
+from batchlab.rest.guesses import WRONG
 from batchlab.rest.messages import Response
 from batchlab.rest.service import Service
 from batchlab.widgets.served import Page
@@ -65,6 +67,45 @@ def test_stranger_is_told_what_to_do(url: str, path: str, status: int, words: st
     assert words in answer.text
     assert "set-cookie" not in answer.headers
     assert "ada" not in answer.text
+
+
+@pytest.mark.code("TooManyRequests")
+def test_tokens_cannot_be_guessed_at_speed() -> None:
+    with bl.SimulatedLab(account="ada") as lab, lab.serve(page_token=TOKEN) as endpoint:
+        url, cookie = endpoint.url, cookie_of(endpoint.url)
+        for _ in range(2 * WRONG):
+            assert visit(url, f"/?token={TOKEN}").status == 303, "the right one never counts"
+            assert visit(url, "/?token=mistyped").status == 403
+        for number in range(WRONG - 1):
+            assert visit(url, f"/?token=wrong{number}").status == 403
+        for token in ("another", TOKEN):
+            refused = visit(url, f"/?token={token}")
+            assert refused.status == 429
+            assert 0 < int(refused.headers["retry-after"]) <= 60
+            assert "Wait a moment" in refused.text
+            assert "set-cookie" not in refused.headers
+        assert visit(url, Cookie=cookie).status == 200, "who watches already goes on"
+        assert visit(url, f"/?token={TOKEN}", Cookie=cookie).status == 303
+        script = visit(url, "/?token=x", Accept="application/json")
+        assert script.status == 429
+        assert script.headers["content-type"].startswith("application/json")
+        said = json.loads(script.text)
+        assert said["code"] == "TooManyRequests"
+        assert said["message"]["value"].startswith("The client has sent too many requests.")
+        assert said["values"][0]["value"].startswith("too many wrong tokens")
+        with endpoint.client() as client:
+            assert list(client.list_pools()) == [], "the service is another matter"
+
+
+def test_proxy_says_who_guesses_only_if_it_is_trusted() -> None:
+    def said(behind_proxy: bool, sent: str) -> str:
+        return Ways(None, behind_proxy=behind_proxy).caller(
+            "10.0.0.1", {"x-forwarded-for": sent} if sent else {}
+        )
+
+    assert said(False, "10.9.9.9") == "10.0.0.1"
+    assert said(True, "") == "10.0.0.1"
+    assert said(True, "made up, 10.9.9.9") == "10.9.9.9"
 
 
 @pytest.mark.parametrize(
