@@ -17,7 +17,6 @@ import contextlib
 import logging
 import os
 import time
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +35,20 @@ from batchlab.core.messages.outputs import (
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo
 from batchlab.core.tasks.environment import NodeFacts
-from batchlab.drivers.dask import guards, messages, threads, watchdog
+from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.containers import NodeContainers
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.handlers import forget_handlers
+from batchlab.drivers.dask.housekeeping import Housekeeping
 from batchlab.drivers.dask.inherited import inherited
 from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.plain_runs import PlainRun
+from batchlab.drivers.dask.plugins import remove_plugin
 from batchlab.drivers.dask.run_ahead import RunAhead
 from batchlab.drivers.dask.run_entry import EndedRuns, RunEntry
 from batchlab.drivers.dask.runs import NodeRun, measure_runs, node_failure
@@ -83,12 +84,18 @@ class NodeAgent(WorkerPlugin):
 
     def __init__(self, config: messages.NodeConfig) -> None:
         self.config = config
+        self._arriving: asyncio.Future[None] | None = None
+        self._leaving: asyncio.Future[None] | None = None
 
     # -- coming and going -----------------------------------------------------------------------
 
     async def setup(self, worker: Any) -> None:
         """Prepare the node: create folders, kill old processes, install handlers."""
         config = self.config
+        before = getattr(worker.handlers.get("batchlab_leave"), "__self__", None)
+        if before is not None and before.is_leaving:
+            await before.torn_down.wait()
+        self.torn_down = asyncio.Event()
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
@@ -110,11 +117,12 @@ class NodeAgent(WorkerPlugin):
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
         self._containers = NodeContainers(config.engine, self.folders.root, self._inherited)
         self._users: NodeUsers | None = None
+        self._housekeeping = Housekeeping(config, self.folders, self._log, self._containers)
         self._spawner = NodeSpawner()
         self._runs: dict[RunId, RunEntry] = {}
         self._ended = EndedRuns(self._spawner.soon, self._take_ended)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._left = self._gone = False
+        self._left = False
         self._has_run = False
         self._trash = Trash(self.folders, lambda: bool(self._runs) or self._left)
         self._quiet: asyncio.Future[None] | None = None
@@ -124,11 +132,14 @@ class NodeAgent(WorkerPlugin):
         self._lease = Lease(worker, config, self.folders.root, self._lose_lease)
         stage = StagedRuns(self._make, self._enter, self._spawner, self._lease.end_s).stage
         self._ahead = RunAhead(config, self._start, self._send, self._lease.round_trip_s, stage)
+        self._arriving = asyncio.ensure_future(threads.call(self._arrive))
         try:
-            await threads.call(self._arrive)
+            await self._arriving
         except Exception:
             self._lease.end()
             raise
+        if self.is_leaving:  # the worker closes, or is to have another agent
+            return
         self._lease.begin()
         worker.stream_handlers[messages.commands_op(config.lab_id)] = self._take
         worker.handlers["batchlab_files"] = self._files
@@ -137,34 +148,21 @@ class NodeAgent(WorkerPlugin):
         worker.handlers["batchlab_log"] = self._log.lines
 
     def _arrive(self) -> None:
-        owner = uuid.uuid4().hex
-        if self.folders.make():
-            self._kill_all()
-            if self.config.reimage:
-                self.folders.reimage()
-        self.folders.own(owner)
-        self._log.load(self.folders.log)
-        self._log.note(time.time(), "node %s starts", self.config.node_id)
-        if self.config.isolate_users:
-            from batchlab.drivers.dask.users import open_users  # noqa: PLC0415 - rare
-
-            self._users = open_users(self._worker.address, self.folders)
-        guards.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
-
-    def _kill_all(self) -> None:
-        """Kill processes left by the node's runs or by those of an earlier boot."""
-        root = self.folders.root
-        watchdog.kill_marked(watchdog.ROOT_MARK + os.fsencode(root), kin=watchdog.kin_of(root))
-        watchdog.kill_users(watchdog.users_below(self.folders.root))
-        self._containers.clear()
+        worker = self._worker
+        self._users = self._housekeeping.arrive(worker.address, grace=worker.nanny is not None)
 
     async def teardown(self, worker: Any) -> None:
         """Leave when the plugin is removed: the worker closes, or the node is removed from it."""
-        await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
-        worker.stream_handlers[messages.commands_op(self.config.lab_id)] = lambda **_: None
-        for name in ("files", "leave", "install", "log"):
-            worker.handlers.pop(f"batchlab_{name}", None)
-        forget_handlers()
+        if self._arriving is None:  # its setup failed at once
+            return
+        try:
+            await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
+        finally:
+            worker.stream_handlers[messages.commands_op(self.config.lab_id)] = lambda **_: None
+            for name in ("files", "leave", "install", "log"):
+                worker.handlers.pop(f"batchlab_{name}", None)
+            forget_handlers()
+            self.torn_down.set()
 
     async def _install(self) -> bytes:
         """Have the pool's packages and images; answer with the failure, or None."""
@@ -180,11 +178,15 @@ class NodeAgent(WorkerPlugin):
     def _stays(self) -> bool:
         return not self._left
 
-    async def _leave_rpc(self, keep: bool, reimage: bool = False, arrival: str = "") -> str:
+    async def _leave_rpc(
+        self, keep: bool, reimage: bool = False, arrival: str = "", remove: bool = False
+    ) -> str:
         if arrival not in ("", self.config.arrival):
             return "another node"
         await self.leave(keep=keep, reimage=reimage)
         await self._footprints.take_away()
+        if remove:
+            await remove_plugin(self._worker, self)
         return "OK"
 
     def _lose_lease(self) -> None:
@@ -193,7 +195,7 @@ class NodeAgent(WorkerPlugin):
         self._spawn(self._end_runs())
 
     async def leave(self, *, keep: bool, reimage: bool = False, dismiss: bool = True) -> None:
-        """End all runs and release the folders; only the first call has an effect.
+        """End all runs and release the folders; later calls wait for the first one.
 
         Parameters
         ----------
@@ -204,9 +206,18 @@ class NodeAgent(WorkerPlugin):
         dismiss : bool, default True
             Whether the watchdog stops guarding the folders.
         """
-        if self._gone:
-            return
-        self._gone = True
+        if self._leaving is None:
+            self._leaving = asyncio.ensure_future(self._leave(keep, reimage, dismiss))
+        await asyncio.shield(self._leaving)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it has begun to leave."""
+        return self._leaving is not None
+
+    async def _leave(self, keep: bool, reimage: bool, dismiss: bool) -> None:
+        assert self._arriving is not None
+        await asyncio.wait([self._arriving])
         self._trash.end()
         await self._end_runs()
         if not self._lease.is_over():
@@ -214,7 +225,11 @@ class NodeAgent(WorkerPlugin):
         self._lease.end()
         await self._gateway.close()
         await self._spawner.leave()
-        await threads.call(self._clear, keep, reimage, dismiss)
+        await threads.call(
+            lambda: self._housekeeping.clear(
+                ran=self._has_run, keep=keep, reimage=reimage, dismiss=dismiss
+            )
+        )
 
     async def _end_runs(self) -> None:
         """End all current runs; the first call does it, later ones wait for it."""
@@ -229,19 +244,6 @@ class NodeAgent(WorkerPlugin):
     async def _wait_for_runs(self) -> None:
         if waiting := [entry.exited for entry in self._runs.values()]:
             await asyncio.wait(waiting, timeout=END_S)
-
-    def _clear(self, keep: bool, reimage: bool, dismiss: bool) -> None:
-        if self._has_run:
-            self._kill_all()
-        if reimage:
-            self.folders.reimage()
-        elif not keep:
-            self.folders.remove()
-        if keep:
-            with contextlib.suppress(OSError):
-                self._log.save(self.folders.log)
-        if dismiss:
-            guards.dismiss(self.folders.root)
 
     # -- commands -------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from batchlab.core.messages.outputs import (
     StopNode,
 )
 from batchlab.drivers.dask import messages, threads
-from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME
+from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.arriving import FleetNode, GetWorker, NodeArrivals
 from batchlab.drivers.dask.folders import NodeFolders
 from batchlab.drivers.dask.installing import Installer, Unreachable
@@ -251,8 +251,7 @@ class Fleet:
         """Remove the agent of a lost node from a worker that answers again."""
         rpc = self._scheduler.rpc(address)
         keep = node.address is None and node.id in self._nodes and not node.reimage
-        if await rpc.batchlab_leave(keep=keep, arrival=arrival) == "OK":
-            await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
+        await rpc.batchlab_leave(keep=keep, arrival=arrival, remove=True)
 
     # -- steps ----------------------------------------------------------------------------------
 
@@ -285,7 +284,9 @@ class Fleet:
         """Let the agent end all runs; a worker that does not answer is closed anyway."""
         if node.address is None:
             return
-        leave = self._scheduler.rpc(node.address).batchlab_leave(keep=keep, reimage=reimage)
+        leave = self._scheduler.rpc(node.address).batchlab_leave(
+            keep=keep, reimage=reimage, remove=not self._supply.own
+        )
         try:
             await asyncio.wait_for(self._installer.ask(node.address, leave), self._patience_s)
         except Exception as error:
@@ -299,18 +300,11 @@ class Fleet:
             return
         node.expected = True
         await self._leave(node, keep=True, reimage=command.reimage)
-        await self._uninstall(node)
 
         def restart(node_id: str, **_: Any) -> Coroutine[Any, Any, str]:
             return self._supply.restart(node_id, address)
 
         await self._bring_up(node, command.boot, restart)
-
-    async def _uninstall(self, node: FleetNode) -> None:
-        if node.address is not None and not self._supply.own:
-            with contextlib.suppress(OSError):
-                rpc = self._scheduler.rpc(node.address)
-                await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
 
     async def _release(self, node: FleetNode, boot: int) -> None:
         node.expected = True
@@ -333,7 +327,6 @@ class Fleet:
     async def _let_go(self, node: FleetNode, *, keep: bool = False) -> None:
         """Release the worker of a node, and delete the node's folders unless they are kept."""
         await self._leave(node, keep=keep)
-        await self._uninstall(node)
         if node.address is not None:
             self._by_address.pop(node.address, None)
             node.address = None

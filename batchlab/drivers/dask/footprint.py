@@ -18,6 +18,7 @@ from distributed import WorkerPlugin
 from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import fold
+from batchlab.drivers.dask.plugins import remove_plugin
 
 __all__ = ["Footprints", "JobFootprint"]
 
@@ -148,7 +149,7 @@ class Footprints:
                 plugin = JobFootprint(_name(key))
                 await self._worker.plugin_add(plugin, name=plugin.name)
             plugin.release = release
-            await self._worker.plugin_remove(name=plugin.name)
+            await remove_plugin(self._worker, plugin)
         self._carried.pop(key, None)
 
     async def forget(self, job_id: str) -> None:
@@ -158,7 +159,7 @@ class Footprints:
             plugin = self._plugins.pop(key, None)
             if plugin is not None:
                 plugin.forget()
-                await self._worker.plugin_remove(name=plugin.name)
+                await remove_plugin(self._worker, plugin)
         self._carried.pop(key, None)
         self._locks.pop(key, None)
 
@@ -170,7 +171,7 @@ class Footprints:
         """Remove all footprints, without releases, from a worker that outlives the node."""
         for plugin in list(self._plugins.values()):
             plugin.forget()
-            await self._worker.plugin_remove(name=plugin.name)
+            await remove_plugin(self._worker, plugin)
         self._plugins.clear()
 
 
