@@ -5,6 +5,9 @@ job of several workers that ends (dask-jobqueue's ``processes=4``), nor one that
 because it was cancelled while it waited in the queue, or because it failed at once. The first
 kind shows in the workers. For the second, SLURM is asked which jobs it still has. Other queues are
 not asked: there, such a job is replaced with the next resize.
+
+Nor does Dask try again what could not be started at all, as when a queue refuses a job or does not
+answer.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any
 
 import dask
 from dask.utils import parse_timedelta
+from distributed.core import Status
 
 __all__ = ["LostJobs"]
 
@@ -44,12 +48,13 @@ class LostJobs:
         self._ask_at = 0.0
 
     async def look(self, forget: bool) -> None:
-        """Note which jobs have workers.
+        """Note which jobs have workers; raises why one cannot be started.
 
         Parameters
         ----------
         forget : bool
-            Whether to take lost jobs from the cluster object's workers, so that it starts others.
+            Whether to take lost jobs from the cluster object's workers, so that it starts others,
+            and to start those again whose start failed.
         """
         jobs = dict(self._cluster.workers)
         there = {str(info["name"]) for info in self._cluster.scheduler_info["workers"].values()}
@@ -66,8 +71,16 @@ class LostJobs:
             self._pause_s = min(2 * self._pause_s, LONGEST_ASK_S) if ended else ASK_S
             lost += ended
         for name in lost:
-            if self._cluster.workers.get(name) is jobs[name]:
-                del self._cluster.workers[name]
+            self._forget(name, jobs[name])
+        for name, job in jobs.items():
+            if job.status == Status.failed:  # a worker or a nanny
+                self._forget(name, job)
+            if job.status in (Status.created, Status.failed):  # Dask notes no job before its start
+                await job
+
+    def _forget(self, name: Any, job: Any) -> None:
+        if self._cluster.workers.get(name) is job:
+            del self._cluster.workers[name]
 
     def _members(self, name: Any) -> set[str]:
         spec = self._cluster.worker_spec.get(name, {})

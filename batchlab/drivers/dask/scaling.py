@@ -179,7 +179,8 @@ class Scaling:
         if most is not None and most < wanted:
             text = f"the cluster has {have}, and its adaptive scaling allows {most} at most"
             return text, "cluster.adapt(maximum=...)"
-        return f"the cluster has {have} and was asked for {wanted}", ""
+        but = f", but: {self.failure}" if self.failure else ""
+        return f"the cluster has {have} and was asked for {wanted}{but}", ""
 
     def _most(self) -> int | None:
         """The most workers that an adaptive cluster may have, if known."""

@@ -8,7 +8,7 @@ import time
 import dask
 import pytest
 from distributed import LocalCluster, Scheduler, Worker, rpc
-from distributed.deploy.spec import SpecCluster
+from distributed.deploy.spec import ProcessInterface, SpecCluster
 
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolSpec
@@ -105,6 +105,62 @@ def test_worker_whose_job_has_ended_is_started_again(adaptive, tmp_path):
         assert lost.address not in cluster.scheduler.workers
         resize(lab, 0)
         until(lambda: not cluster.scheduler.workers)
+        lab.shutdown()
+
+
+class Job(ProcessInterface):
+    """A job that cannot be started while its queue does not answer."""
+
+    answers = True
+
+    def __init__(self, scheduler, **options):
+        super().__init__()
+        self._scheduler, self._options, self._worker = scheduler, options, None
+
+    async def start(self):
+        if not self.answers:
+            raise RuntimeError("sbatch: error: Socket timed out")
+        self._worker = await Worker(self._scheduler, nthreads=1, **self._options)
+        await super().start()
+
+    async def close(self):
+        if self._worker is not None:
+            await self._worker.close()
+        await super().close()
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_job_that_cannot_be_started_is_explained_and_tried_again(adaptive, tmp_path, monkeypatch):
+    monkeypatch.setattr(scaler, "AGAIN_S", 0.2)
+    monkeypatch.setattr(Job, "answers", False)
+    scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
+    with SpecCluster(worker={"cls": Job}, scheduler=scheduler) as cluster:
+        if adaptive:
+            cluster.adapt(minimum=0, maximum=4, interval="50ms")
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
+        until(lambda: "RuntimeError: sbatch: error: Socket timed out" in why(lab))
+        monkeypatch.setattr(Job, "answers", True)
+        lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
+        lab.shutdown()
+        until(lambda: not cluster.scheduler.workers, WAIT_S)
+
+
+def test_worker_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(scaler, "AGAIN_S", 0.2)
+    tries, start = [], Worker.start_unsafe
+
+    async def failing(worker):
+        tries.append(worker)
+        if len(tries) == 1:
+            raise OSError("no port is free")
+        return await start(worker)
+
+    monkeypatch.setattr(Worker, "start_unsafe", failing)
+    with LocalCluster(n_workers=0, threads_per_worker=1, processes=False,
+                      dashboard_address=":0") as cluster:  # fmt: skip
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        make_pool(lab)
         lab.shutdown()
 
 
@@ -209,7 +265,10 @@ def test_cluster_that_another_program_adapts_is_left_to_it(tmp_path):
 
 @contextlib.contextmanager
 def jobqueue_cluster(**options):
-    """A cluster of dask-jobqueue, which itself closes no pipe of a job and reaps no job."""
+    """A cluster of dask-jobqueue, which itself closes no pipe of a job and reaps no job.
+
+    Unlike its other kinds, it fails to close a job whose start had failed.
+    """
     local = pytest.importorskip("dask_jobqueue.local")
     jobs = []
 
@@ -218,6 +277,10 @@ def jobqueue_cluster(**options):
             super().__init__(*args, **options)
             jobs.append(self)
 
+    async def close_job(job_id, cancel_command, close=local.LocalJob._close_job):
+        if job_id:
+            await close(job_id, cancel_command)
+
     async def close_pipes():
         for job in jobs:
             job.stdout.close()
@@ -225,6 +288,7 @@ def jobqueue_cluster(**options):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "Subprocess", Job)
+        patch.setattr(local.LocalJob, "_close_job", staticmethod(close_job))
         with local.LocalCluster(
             scheduler_options={"dashboard_address": ":0"}, **options
         ) as cluster:
