@@ -10,7 +10,8 @@ from batchlab.core.messages import inputs, questions
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.dask.folders import NodeFolders
-from helpers.dask_labs import WAIT_S, Node, make_pool
+from helpers.dask_labs import Node, make_pool
+from helpers.waiting import WAIT_S
 
 
 @pytest.fixture

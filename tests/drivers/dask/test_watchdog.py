@@ -67,7 +67,7 @@ def test_process_that_left_its_session_and_environment_ends_with_its_task(lab, e
 def test_process_that_outlived_its_task_ends_with_its_node(lab, escape):
     job = lab.jobs["j"]
     job.create_task("a", escape(7083, 0)).wait(timeout=30)
-    assert sleepers(7083)
+    until(lambda: sleepers(7083))  # which it may only become now
     lab.pools["p"].delete()
     until(lambda: not sleepers(7083))
 
