@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any, get_args
 
 from batchlab.core.model import Quotas
@@ -75,8 +76,6 @@ def journal_settings(owner: str, journal: Any, durability: Any, fresh: Any) -> d
     from batchlab.drivers.durable import absolute  # noqa: PLC0415 - the core is large
 
     path = path_given("journal", journal, owner)
-    if path is not None and (not os.fspath(path) or "\0" in os.fspath(path)):
-        raise invalid("journal", journal, "must be a path", owner=owner)
     if durability not in (None, "flush", "fsync"):
         reason = "must be 'flush' or 'fsync'"
         raise invalid("durability", durability, reason, owner=owner)
@@ -138,8 +137,12 @@ def whole(name: str, value: Any) -> int:
     raise invalid(name, value, "must be a whole number, 0 or more", owner="SimulatedLab")
 
 
-def path_given(name: str, value: Any, owner: str) -> str | os.PathLike[str] | None:
-    """Check the type of a path."""
-    if value is None or isinstance(value, (str, os.PathLike)):
-        return value
+def path_given(name: str, value: Any, owner: str) -> str | None:
+    """Check that a path is one that a file can have."""
+    if value is None:
+        return None
+    with suppress(TypeError, UnicodeEncodeError):
+        path = os.fspath(value)
+        if isinstance(path, str) and path and "\0" not in path and os.fsencode(path):
+            return path
     raise invalid(name, value, "must be a path", owner=owner)

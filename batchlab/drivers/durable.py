@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -83,10 +84,9 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 def is_folder(path: str) -> bool:
     """Whether a journal at this path is a folder: a name with a suffix is that of a file."""
-    place = Path(path)
-    if place.exists():
-        return place.is_dir()
-    return path.endswith("/") or not place.suffix
+    with contextlib.suppress(OSError):
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    return path.endswith("/") or not Path(path).suffix
 
 
 def open_journal(

@@ -8,6 +8,7 @@ error ended the lab, the replay ends before it.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -152,7 +153,7 @@ class _Replay:
         before: _Replay | None = None,
     ) -> None:  # fmt: skip
         reading: Reading | FolderReading
-        if isinstance(source, Path) and source.is_dir():
+        if isinstance(source, Path) and os.path.isdir(source):  # noqa: PTH112 - it never raises
             reading = FolderReading(source)
         else:
             reading = Reading(source)

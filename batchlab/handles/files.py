@@ -209,7 +209,7 @@ class Files(Displayed):
 
     def stream(self, path: str) -> str:
         """A file as text, or its end after a line that says how much was left out."""
-        size, data = self._connection.read_end(self._place, path, LARGEST_STREAM)
+        size, data = self._connection.read_end(self._place, as_path(path), LARGEST_STREAM)
         if size <= len(data):  # it may have grown since it was measured
             return data.decode(errors="replace")
         data = whole_lines(data)

@@ -256,7 +256,10 @@ class Tasks(Handles[Task], Awaited):
         return task_views(self._connection, self._job_id, where)
 
     def first(self, count: int) -> list[TaskView]:
-        """An immutable snapshot of the first tasks."""
+        """An immutable snapshot of the first `count` tasks."""
+        if not is_whole(count) or not 0 <= count < 2**31:
+            reason = "must be a whole number from 0 to 2147483647"
+            raise invalid("count", count, reason, owner="Tasks.first")
         found = task_views(self._connection, self._job_id, self._where, limit=count)
         return list(itertools.islice(found, count))
 

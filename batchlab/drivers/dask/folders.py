@@ -23,11 +23,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 
 from batchlab.drivers.dask.removing import remove_tree
 from batchlab.drivers.dask.watchdog import engine_file, owner_file
+from batchlab.errors import invalid
 
-__all__ = ["NodeFolders", "lab_folder"]
+__all__ = ["NodeFolders", "lab_folder", "writing_root"]
 
 LAYOUT = ("shared", "startup/wd", "workitems", "volatile/startup", "fsmounts", "applications")
 
@@ -36,6 +38,16 @@ def lab_folder(lab_id: str, root: str | None = None) -> str:
     """Return the folder of a lab on this machine, whether it exists or not."""
     parent = os.path.realpath(root or tempfile.gettempdir())
     return os.path.join(parent, f"batchlab-{lab_id}")
+
+
+@contextlib.contextmanager
+def writing_root(folder: str) -> Iterator[None]:
+    """Refuse the root of a lab whose folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror}"
+        raise invalid("root", os.path.dirname(folder), reason, owner="Lab") from None
 
 
 class NodeFolders:

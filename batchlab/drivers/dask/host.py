@@ -49,7 +49,7 @@ from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.fleet import Fleet
-from batchlab.drivers.dask.folders import lab_folder
+from batchlab.drivers.dask.folders import lab_folder, writing_root
 from batchlab.drivers.dask.node_calls import NodeCalls
 from batchlab.drivers.dask.once import Once
 from batchlab.drivers.dask.removing import remove_tree
@@ -91,8 +91,7 @@ class BatchHost(SchedulerPlugin):
     async def start(self, scheduler: Scheduler) -> None:
         """Start the lab, unless another client is just starting it."""
         beginning = scheduler.extensions.setdefault(_EXTENSION, {})
-        other = beginning.get(self.account)
-        if other is not None:
+        if other := beginning.get(self.account):
             await asyncio.wait([other])
             return
         beginning[self.account] = asyncio.get_running_loop().create_future()
@@ -108,7 +107,8 @@ class BatchHost(SchedulerPlugin):
         self._epoch, self._started = time.time(), time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self.folder = lab_folder(config.lab_id, config.root)
-        opened = await threads.call(self._open)
+        with writing_root(self.folder):
+            opened = await threads.call(self._open)
         self.journal, core = opened.journal, opened.core
         self._epoch = max(self._epoch, core.state.now)  # as it may have run fast
         self.config = config = msgspec.structs.replace(config, settings=core.state.settings)
