@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from batchlab.drivers.ports import Connection
@@ -45,8 +46,11 @@ class Stored(Protocol):
         """Increases with what happens to a thing that belongs to no lab."""
         ...
 
-    def take(self) -> None:
-        """Query the lab, and remember what it says; if it says nothing, keep what was known."""
+    def take(self, closing: Connection | None = None) -> None:
+        """Query the labs, and remember what they say; if one says nothing, keep what was known.
+
+        A lab that is closing is queried for the last time.
+        """
         ...
 
     def bundle(self) -> dict[str, Any]:
@@ -64,8 +68,8 @@ class Output:
     Parameters
     ----------
     stored : Stored
-    connection : Connection or None
-        The lab that it shows.
+    connections : iterable of (Connection or None)
+        The labs that it shows; None stands for what belongs to no lab, and does not close.
     publish : callable
         Publishes a bundle: with a display id, and whether it replaces an earlier one.
     cell : str
@@ -73,25 +77,24 @@ class Output:
     """
 
     def __init__(
-        self, stored: Stored, connection: Connection | None,
+        self, stored: Stored, connections: Iterable[Connection | None],
         publish: Callable[[dict[str, Any], str, bool], None], cell: str = "",
     ) -> None:  # fmt: skip
         self._stored, self._publish, self.cell = stored, publish, cell
-        self.connection = connection
-        self._watch = watch(connection) if connection is not None else None
+        self.open = set(connections)
+        self._watches = [watch(one) for one in self.open if one is not None]
         self._id = f"batchlab-{uuid.uuid4().hex}"
         self._lock = threading.Lock()
         self._last: dict[str, Any] | None = None
         self._drawn = -1  # the version in the picture
         self._seen, self._seen_at = -1, 0.0
         self._drawn_at = self._cost = 0.0
-        self.closed = False
         self.over = False
 
     @property
     def version(self) -> int:
-        """Increases with what happens in the lab."""
-        return self._watch.version if self._watch else self._stored.version
+        """Increases with what happens in the labs."""
+        return self._stored.version + sum(watch.version for watch in self._watches)
 
     def due(self, now: float) -> bool:
         """Whether its picture should be drawn again."""
@@ -108,10 +111,10 @@ class Output:
         """Draw it again soon, if anything has happened."""
         self._seen, self._seen_at, self._cost = self.version, 0.0, 0.0
 
-    def close(self) -> None:
-        """Its lab is about to close, and cannot be queried later."""
-        self._stored.take()
-        self.closed = True
+    def close(self, connection: Connection) -> None:
+        """One of its labs is about to close, and cannot be queried later."""
+        self._stored.take(connection)
+        self.open.discard(connection)
         self._drawn = -1
         self.hurry()
 
@@ -128,25 +131,22 @@ class Output:
             if self.over:
                 return
             begin = time.monotonic()
-            known = self.closed or self._watch is None
-            if not known and self._watch is not None:
-                known = self._watch.catch_up(SOON_S if soon else 1.0)
-            if soon and not known:
+            known = [one.catch_up(SOON_S if soon else 1.0) for one in self._watches]
+            if soon and not all(known):
                 self._last = self._stored.sketch()
                 self._publish(self._last, self._id, False)
                 self._drawn = -1
                 self.hurry()
                 return
             version = self.version
-            if not self.closed:
-                self._stored.take()
+            self._stored.take()
             bundle = self._stored.bundle()
             if bundle != self._last:
                 self._publish(bundle, self._id, self._last is not None)
                 self._last = bundle
             self._drawn, self._drawn_at = version, time.monotonic()
             self._cost = self._drawn_at - begin
-            self.over = self.closed
+            self.over = not self.open
 
 
 class Outputs:
@@ -158,16 +158,17 @@ class Outputs:
         self._lock = threading.Lock()
         self._busy = self._hooked = False
 
-    def show(self, stored: Stored, connection: Connection | None) -> None:
+    def show(self, stored: Stored, connections: Iterable[Connection | None]) -> None:
         """Display something below the running cell, and keep its picture up to date."""
         self._hook()
-        output = Output(stored, connection, _publish, cell_id())
+        output = Output(stored, connections, _publish, cell_id())
         output.refresh(soon=front_end() == "page")
         with self._lock:
             self._all = [*self._all[1 - KEPT :], output]
-        if connection is not None and id(connection) not in self._closing:
-            self._closing.add(id(connection))
-            connection.before_close(lambda: self._close(connection))
+        for connection in output.open:
+            if connection is not None and id(connection) not in self._closing:
+                self._closing.add(id(connection))
+                connection.before_close(partial(self._close, connection))
         ui.add(self)
 
     def beat(self) -> None:
@@ -192,12 +193,12 @@ class Outputs:
     def _close(self, connection: Connection) -> None:
         self._closing.discard(id(connection))
         for output in self._of(connection):
-            _guarded(output.close)
+            _guarded(partial(output.close, connection))
             if front_end() == "none":
                 _guarded(output.refresh)
 
     def _of(self, connection: Connection) -> list[Output]:
-        return [output for output in self._all if output.connection is connection]
+        return [output for output in self._all if connection in output.open]
 
     # -- cells ------------------------------------------------------------------------------------
 

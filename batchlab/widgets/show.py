@@ -81,7 +81,7 @@ def show_live(thing: object, view: Any = None) -> bool:
     place = ""
     if listening == "page":
         place = (view or _view(thing)).place
-    outputs.show(StoredThing(thing, place), connection_of(thing))
+    outputs.show(StoredThing(thing, place), [connection_of(thing)])
     return True
 
 
@@ -99,14 +99,21 @@ class StoredThing:
         self._thing, self._place = thing, place
         self._card = ""
         self._picture: Any = None
+        self._over = False
 
     @property
     def version(self) -> int:
         """Increases with what happens to a thing that belongs to no lab."""
         return self._thing.version if isinstance(self._thing, Prediction) else 0
 
-    def take(self) -> None:
-        """Query the lab, and remember what it says; if it says nothing, keep what was known."""
+    def take(self, closing: Connection | None = None) -> None:
+        """Query the lab, and remember what it says; if it says nothing, keep what was known.
+
+        A lab that is closing is queried for the last time.
+        """
+        if self._over:
+            return
+        self._over = closing is not None and closing is connection_of(self._thing)
         try:
             self._card = str(cards.draw(self._thing))
         except BatchError:
@@ -135,17 +142,17 @@ def _reference(view: ipywidgets.Widget) -> dict[str, Any]:
 
 
 def watch(thing: object) -> Any:
-    """A live display to keep; the thing itself where nobody would see it live."""
-    if _way(thing) != "live" or not _installed("live"):
-        return thing
-    from batchlab.widgets.front_end import front_end  # noqa: PLC0415 - for kernels
+    """A display to keep, which may be a part of other widgets; the thing itself without a kernel.
 
-    if front_end() == "none":
+    In a notebook that is stored, or run by a program, nobody sees it live: there it is a picture.
+    """
+    if not is_kernel() or not _installed("live"):
         return thing
-    from batchlab.widgets.boxes import hook  # noqa: PLC0415 - as above
+    from batchlab.widgets.boxes import StillView, hook  # noqa: PLC0415 - for kernels
+    from batchlab.widgets.front_end import front_end  # noqa: PLC0415 - as above
 
     hook()
-    return _view(thing)
+    return StillView(thing) if is_static() or front_end() == "none" else _view(thing)
 
 
 def _way(thing: object) -> Literal["live", "picture", "card"]:

@@ -33,7 +33,7 @@ class Page:
         self.bundles: list[dict[str, Any]] = []
         self.names: set[str] = set()
         connection = show.connection_of(thing)
-        self.output = Output(show.StoredThing(thing, "here"), connection, self.publish)
+        self.output = Output(show.StoredThing(thing, "here"), [connection], self.publish)
         self.output.refresh()
 
     def publish(self, bundle: dict[str, Any], name: str, again: bool) -> None:
@@ -55,7 +55,7 @@ def test_output_is_drawn_again_when_things_have_settled_or_go_on_for_long(
     begin = page.output._drawn_at
     assert not page.output.due(begin + 100), "nothing has happened"
     lab.advance("20s")
-    page.output._watch.catch_up()  # type: ignore[union-attr]
+    page.output._watches[0].catch_up()
     now = begin + 100
     page.output._drawn_at, page.output._cost = now, 0.0
     assert not page.output.due(now)
@@ -74,7 +74,7 @@ def test_output_is_drawn_again_when_things_have_settled_or_go_on_for_long(
     page.output.refresh()
     assert "3 running" in page.words()
     assert len(page.names) == 1
-    page.output._watch.catch_up()  # type: ignore[union-attr]
+    page.output._watches[0].catch_up()
     assert not page.output.due(page.output._drawn_at + 100)
 
 
@@ -85,7 +85,7 @@ def test_output_of_a_closed_lab_shows_how_it_ended(lab: bl.SimulatedLab, kind: s
                   "task": next(iter(job.tasks.values())),
                   "autoscale": pool.auto_scale_lab()}[kind]  # fmt: skip
     page = Page(thing)
-    lab._connection.before_close(page.output.close)
+    lab._connection.before_close(lambda: page.output.close(lab._connection))
     job.tasks.wait()
     lab.close()
     page.output.refresh()
@@ -140,7 +140,7 @@ def test_display_of_a_long_history_appears_before_its_picture(
     page = Page(lab)
     page.bundles.clear()
     page.output._last = None
-    monkeypatch.setattr(page.output._watch, "catch_up", lambda seconds=1.0: seconds >= 1)
+    monkeypatch.setattr(page.output._watches[0], "catch_up", lambda seconds=1.0: seconds >= 1)
     page.output.refresh(soon=True)
     (sketch,) = page.bundles
     assert "bl-at-here" in sketch["text/html"]
