@@ -19,12 +19,14 @@ __all__ = [
     "is_static",
     "page_before",
     "progress_bar",
+    "show_figure",
     "watched",
 ]
 
 _DRAWN_BY = {
     "display": "batchlab.widgets",
     "bar": "batchlab.widgets.progress",
+    "figure": "batchlab.widgets.figures",
     "page": "batchlab.widgets.served",
 }
 """Which module draws what."""
@@ -62,6 +64,11 @@ def progress_bar(place: str) -> Any:
     """Return a new bar for a wait; its place is ``notebook`` or ``terminal``."""
     bars = _drawing("bar")
     return bars.NotebookBar() if place == "notebook" else bars.TerminalBar()
+
+
+def show_figure(figure: Any) -> None:
+    """Display a plotly figure below the running cell of a notebook."""
+    _drawing("figure").show_figure(figure)
 
 
 def page_before(service: Any, *about: Any, **settings: Any) -> Any:

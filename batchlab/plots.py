@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-__all__ = ["INK", "dress"]
+__all__ = ["INK", "as_json", "dress"]
 
 INK = "#767c85"
 """Readable on white and on black."""
@@ -19,7 +20,14 @@ def dress(figure: Any, **more: Any) -> None:
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", bargap=0.18,
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0,
                 "traceorder": "normal", "bgcolor": "rgba(0,0,0,0)"},
-        hoverlabel={"namelength": -1}, **more,
+        hoverlabel={"namelength": -1}, modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK},
+        **more,
     )  # fmt: skip
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis, rangemode="tozero")
+
+
+def as_json(figure: Any) -> dict[str, Any]:
+    """A plotly figure as its JSON, without the buttons that lead to plotly's own site."""
+    config = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
+    return {**json.loads(figure.to_json()), "config": config}

@@ -7,14 +7,12 @@ It is a snapshot: what happens later is in a later report.
 from __future__ import annotations
 
 import os
-from base64 import b64encode
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from markupsafe import Markup
 
-from batchlab.display import Displayed, is_kernel
+from batchlab.display import Displayed, is_kernel, show_figure
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotInstalled, invalid
 from batchlab.history.subject import SubjectHistory, tables_of
@@ -25,9 +23,6 @@ from batchlab.words import money, span_text
 
 __all__ = ["ActivityReport", "Numbers", "report_of"]
 
-PLOTLY, PNG = "application/vnd.plotly.v1+json", "image/png"
-WIDE = 720
-"""Of a figure's picture, in units of the page."""
 _TITLES = {"lab": "Lab report", "pool": "Pool report", "job": "Job report"}
 
 
@@ -150,14 +145,7 @@ class ActivityReport(Displayed):
         html = str(self._html(note))
         show({"text/plain": repr(self), "text/html": html}, raw=True)
         for figure in figures.values():
-            bundle = {"text/plain": figure.layout.title.text, PLOTLY: figure.to_plotly_json()}
-            metadata = {}
-            if find_spec("PIL") is not None:
-                from batchlab.reports.pictures import picture_of  # noqa: PLC0415 - needs Pillow
-
-                png, words = picture_of(figure)
-                bundle[PNG], metadata[PNG] = b64encode(png).decode(), {"alt": words, "width": WIDE}
-            show(bundle, metadata=metadata, raw=True)
+            show_figure(figure)
 
 
 def _tiles(numbers: Numbers) -> list[tuple[str, str]]:

@@ -51,7 +51,7 @@ def figures(numbers: Numbers) -> dict[str, Any]:
     for name, make in makers.items():
         figure = go.Figure()
         dress(figure, height=300, margin={"l": 12, "r": 44, "t": 48, "b": 8},
-              modebar={"orientation": "v"})  # fmt: skip
+              modebar_orientation="v")  # fmt: skip
         if make(figure, numbers):
             found[name] = figure
     return found

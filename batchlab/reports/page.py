@@ -6,12 +6,14 @@ Every text is escaped; the figures are data, not scripts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from batchlab.html import tag
+from batchlab.plots import as_json
 from batchlab.reports.sentences import Grid
 
 __all__ = ["page"]
@@ -65,10 +67,10 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--muted").trim();
 const drawings = [...document.querySelectorAll("figure")];
 for (const drawing of drawings) {
-  const { data, layout } = JSON.parse(drawing.querySelector("script").textContent);
+  const { data, layout, config } = JSON.parse(drawing.querySelector("script").textContent);
   layout.font.color = ink();
   const place = drawing.appendChild(document.createElement("div"));
-  Plotly.newPlot(place, data, layout, { responsive: true, displaylogo: false });
+  Plotly.newPlot(place, data, layout, config);
 }
 dark.addEventListener("change", () => {
   for (const drawing of drawings)
@@ -114,6 +116,8 @@ def page(
 
 
 def _drawing(figure: Any) -> Markup:
-    data = figure.to_json().replace("<", "\\u003c")  # no text may close the script element
+    data = json.dumps(as_json(figure)).replace(
+        "<", "\\u003c"
+    )  # no text may close the script element
     script = tag("script", Markup(data), type="application/json")
     return tag("figure", script, role="group", aria_label=figure.layout.title.text)

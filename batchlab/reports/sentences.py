@@ -11,11 +11,11 @@ from markupsafe import Markup
 from batchlab.core.answers.wait_kinds import WAITS
 from batchlab.core.model import price_per_hour
 from batchlab.core.state.states import ACTIVITIES
-from batchlab.history.schema import JOB_STATES
+from batchlab.history.schema import JOB_STATES, RUNS
 from batchlab.history.subject import PastRun, SubjectHistory, by
 from batchlab.html import details, table
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
-from batchlab.words import amount, money, natural, span_text
+from batchlab.words import amount, money, natural, node_name, span_text
 
 __all__ = ["Grid", "grids", "sentences"]
 
@@ -212,7 +212,7 @@ def _preparations(history: SubjectHistory) -> Grid:
         runs = of_node.get(node, [])
         tasks = [run for run in runs if run.kind == "task"]
         spent = [hours_of(runs, kind) for kind in ("task", "jobpreparation", "jobrelease")]
-        rows.append((history.tables.node_ids[node], f"{len(tasks):,}",
+        rows.append((node_name(history.tables.node_ids[node]), f"{len(tasks):,}",
                      *(hours(amount) if amount else "" for amount in spent)))  # fmt: skip
     columns = ("node", "runs", "task time", "preparation", "release")
     return _cut("Nodes", columns, rows)
@@ -222,8 +222,8 @@ def _slowest(history: SubjectHistory) -> Grid:
     runs = sorted((run for run in history.runs if run.kind == "task" and run.outcome),
                   key=lambda run: -run.seconds)[:10]  # fmt: skip
     rows = [
-        (run.task_id, history.job_name(run.job), history.tables.node_ids[run.node],
-         run.outcome, span_text(run.seconds))
+        (run.task_id, history.job_name(run.job), node_name(history.tables.node_ids[run.node]),
+         RUNS[run.outcome].label, span_text(run.seconds))
         for run in runs
     ]  # fmt: skip
     return Grid("Longest runs", ("task", "job", "node", "result", "time"), rows)

@@ -24,7 +24,7 @@ from batchlab.widgets.still import PNG, still
 
 __all__ = ["ContainerView", "StillView", "hook"]
 
-SCRIPTS = ("kernel_gone", "places", "container")
+SCRIPTS = ("kernel_gone", "places", "guest", "container")
 
 
 class ContainerView(LastingView):

@@ -29,12 +29,18 @@ job.tasks.wait()""",
 import ipywidgets
 ipywidgets.Tab([lab.watch(), ipywidgets.HBox([lab.watch()])], titles=["One", "Two"])""",
     'guess = bl.predict("How many nodes?", unit="nodes"); guess',
+    "lab.report()",
 )
 SHOTS = os.environ.get("BATCHLAB_SHOTS")
 IDLE = (
     "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
     " === 'idle'"
 )
+WIDE = (
+    "() => [...document.querySelectorAll('.jp-OutputArea-output')]"
+    ".filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText.slice(0, 40))"
+)
+"""The outputs that are wider than their place."""
 SAVED = (
     "async () => { await window.jupyterapp.commands.execute('docmanager:save');"
     "await window.jupyterapp.serviceManager.sessions.shutdownAll() }"
@@ -74,6 +80,10 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
             shown = tabs.locator(".bl-view").nth(view)
             shown.get_by_text("6 succeeded").wait_for()
             assert shown.bounding_box()["width"] > 400
+        figures = page.locator(".bl-live .js-plotly-plot")
+        figures.nth(5).locator(".main-svg").first.wait_for()
+        for figure in figures.all():
+            assert figure.bounding_box()["width"] > 400
         if SHOTS:
             page.set_viewport_size({"width": 1280, "height": 2600})
             page.wait_for_timeout(1500)
@@ -88,18 +98,21 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
         stored = [output["data"] for cell in found["cells"] for output in cell["outputs"]]
         assert [sorted(data) for data in stored] == [
             ["image/png", "text/html", "text/plain"], ["image/png", "text/html", "text/plain"],
-            ["text/html", "text/plain"],
+            ["text/html", "text/plain"], ["text/html", "text/plain"],
+            *[["image/png", "text/html", "text/plain"]] * 6,
         ]  # fmt: skip
         page = chromium.new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{url}/notebooks/lab.ipynb")
-        page.set_viewport_size({"width": 1280, "height": 2600})  # what is off it is not drawn
+        page.set_viewport_size({"width": 700, "height": 5600})  # what is off it is not drawn
         pictures = page.locator(".bl-still img")
-        pictures.nth(2).wait_for()
-        assert pictures.count() == 3
-        for picture in pictures.all():
-            assert "6 succeeded" in picture.get_attribute("alt")
+        pictures.nth(8).wait_for()
+        assert pictures.count() == 9
+        for number, picture in enumerate(pictures.all()):
+            words = picture.get_attribute("alt")
+            assert ("6 succeeded" if number < 3 else "a figure of the report") in words
             assert picture.evaluate("one => one.naturalWidth") >= 700
+        assert page.evaluate(WIDE) == [], "nothing scrolls sideways on a narrow page"
         assert page.get_by_role("heading", name="Two").count()
         page.get_by_text("Your prediction: 3 nodes").wait_for()
         assert page.locator(".bl-view").count() == 0

@@ -20,6 +20,15 @@ job.create_tasks([
     for n in range(200)])
 lab.advance("5m")
 """
+HIDDEN = """() => {
+  const view = document.querySelector('.bl-view').parentElement.batchlab;
+  view.element.style.display = 'none';
+  view.tasks.table.render();
+  view.draw();
+  view.element.style.display = '';
+  return [view.tasks.table.elements.size, +view.element.dataset.draws];
+}"""
+"""Draws while a display is hidden for a moment: how many rows are left, how often it was drawn."""
 
 
 def test_failures_are_found_understood_and_run_again(notebook: Notebook) -> None:
@@ -74,6 +83,12 @@ def test_any_column_sorts_and_words_find(notebook: Notebook) -> None:
     view.get_by_label("search tasks").fill("frame01 exit:3")
     view.locator(".bl-task-table[aria-rowcount='2']").wait_for()
     grid.get_by_role("row", name="frame018").wait_for()
+    view.locator("xpath=self::*[@data-draws]").wait_for()
+    left, drawn = page.evaluate(HIDDEN)
+    assert left == 1, "rows stay while a notebook hides its cells, as for a new theme"
+    page.wait_for_function(
+        "drawn => +document.querySelector('.bl-view').dataset.draws > drawn", arg=drawn
+    )
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Dark'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     assert barriers(page, ".bl-view") == []

@@ -13,6 +13,7 @@ import batchlab as bl
 from batchlab.colours import light
 from batchlab.core.state.states import ACTIVITIES
 from batchlab.reports.pictures import picture_of
+from batchlab.widgets import figures
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,9 @@ def rough(colour: str) -> tuple[int, ...]:
 
 
 def test_each_figure_has_a_picture_with_words(job: bl.Job) -> None:
-    figures = job.report().figures
-    assert len(figures) >= 6
-    for figure in figures.values():
+    found = job.report().figures
+    assert len(found) >= 6
+    for figure in found.values():
         png, words = picture_of(figure)
         assert len(png) < 30_000
         assert Image.open(io.BytesIO(png)).size[0] == 1440
@@ -71,12 +72,35 @@ def test_notebook_gets_figures_with_pictures(job: bl.Job, monkeypatch: pytest.Mo
         lambda bundle, metadata=None, raw=False: shown.append((bundle, metadata or {})),
     )
     job.report()._ipython_display_()
-    figures = shown[1:]
-    assert len(figures) >= 6
-    for bundle, metadata in figures:
-        assert bundle.keys() == {"text/plain", "application/vnd.plotly.v1+json", "image/png"}
+    assert len(shown) >= 7
+    for bundle, metadata in shown[1:]:
+        assert bundle.keys() == {"text/plain", "text/html", "image/png"}
+        assert "bl-still bl-at-" in bundle["text/html"], "the live figure finds its place"
+        assert "width: 720px; max-width: 100%" in bundle["text/html"]
         assert metadata["image/png"]["alt"]
         assert metadata["image/png"]["width"] == 720, "as wide as it is sharp"
+
+
+@pytest.mark.parametrize(
+    ("static", "editor", "missing", "kinds"),
+    [
+        ("1", "", "", {"text/html", "image/png"}),
+        ("0", "1", "", {"text/html", "image/png", "application/vnd.plotly.v1+json"}),
+        ("0", "", "anywidget", {"application/vnd.plotly.v1+json"}),
+        ("1", "", "PIL", {"application/vnd.plotly.v1+json"}),
+    ],
+)
+def test_figure_suits_what_shows_it(
+    job: bl.Job, monkeypatch: pytest.MonkeyPatch, static: str, editor: str, missing: str,
+    kinds: set[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("BATCHLAB_STATIC", static)
+    monkeypatch.setattr(figures, "find_spec", lambda name: None if name == missing else object())
+    if editor:
+        monkeypatch.setenv("VSCODE_PID", editor)
+    bundle, _ = figures._bundle(job.report().figures["cost"])
+    assert bundle.keys() == {"text/plain", *kinds}
+    assert "bl-at-" not in bundle.get("text/html", "")
 
 
 def test_all_failed_tasks_are_named_in_a_folded_list(job: bl.Job) -> None:

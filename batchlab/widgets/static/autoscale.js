@@ -291,7 +291,8 @@ export class AutoScaleView {
   draw() {
     this.pending = false;
     const width = this.element.clientWidth;
-    if (!width) return;
+    if (!width) return this.tries-- > 0 && setTimeout(() => this.changed(), 100); // hidden for a moment
+    this.tries = 10;
     this.element.classList.toggle("bl-narrow", width < 700);
     this.theme = this.theme || readTheme(this.element);
     this.curve.draw(this.theme);

@@ -81,8 +81,11 @@ export class TaskTable {
   }
 
   visible() {
-    const first = Math.floor(this.element.scrollTop / TASK_HEIGHT);
-    const room = Math.ceil(this.element.clientHeight / TASK_HEIGHT);
+    const { clientHeight, scrollTop } = this.element;
+    if (clientHeight) this.window = { clientHeight, scrollTop }; // notebooks hide their cells for moments
+    if (!this.window) return [0, 0];
+    const first = Math.floor(this.window.scrollTop / TASK_HEIGHT);
+    const room = Math.ceil(this.window.clientHeight / TASK_HEIGHT);
     return [first, Math.min(this.total, first + room)];
   }
 

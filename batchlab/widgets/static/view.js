@@ -43,7 +43,7 @@ export class View {
     this.ending = new Ending(this);
     this.pool = "";
     this.visible = true;
-    this.cost = 0;
+    this.cost = this.tries = 0;
     this.header = new Header(this);
     this.grid = new Grid(this);
     this.load = new LoadArea(this);
@@ -361,7 +361,8 @@ export class View {
     this.pending = false;
     const began = performance.now();
     const width = this.element.clientWidth;
-    if (!width) return;
+    if (!width) return this.tries-- > 0 && setTimeout(() => this.changed(), 100); // hidden for a moment
+    this.tries = 10;
     this.element.classList.toggle("bl-narrow", width < 700);
     if (this.wanted !== undefined) {
       this.snapshot.seek(this.wanted);
@@ -390,8 +391,7 @@ export class View {
 }
 
 async function mount({ model, el }) {
-  const feed = await model.widget_manager.get_model(model.get("feed"));
-  const view = new View(model, feed);
+  const view = new View(model, await model.widget_manager.get_model(model.get("feed")));
   el.replaceChildren(view.element);
   el.batchlab = view;
   return () => view.close();
