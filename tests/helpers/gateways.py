@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.storage_servers import free_port
+from helpers.ports import free_port
 from helpers.waiting import until
 
 CONFIG = """

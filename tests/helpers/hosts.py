@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from helpers.storage_servers import free_port, running
+from helpers.ports import free_port
+from helpers.storage_servers import running
 
 HOST = """
 set -e

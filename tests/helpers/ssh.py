@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.storage_servers import free_port
+from helpers.ports import free_port
 from helpers.waiting import until
 
 CONFIG = """

@@ -13,7 +13,7 @@ import batchlab as bl
 from batchlab.drivers.dask import link, remote
 from batchlab.handles.base import ViewProperty
 from batchlab.history.watch import watch
-from helpers.storage_servers import free_port
+from helpers.ports import free_port
 from helpers.waiting import WAIT_S, until
 
 ADVICE = {
