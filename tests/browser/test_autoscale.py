@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from helpers.chromium import barriers
-from helpers.jupyter_page import PATIENCE_S, Notebook
+from helpers.chromium import barriers, expect, settled
+from helpers.jupyter_page import Notebook
+from helpers.waiting import until
 
 pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
 
@@ -29,14 +28,6 @@ for n in range(12):
 """
 
 
-def checked(notebook: Notebook, act: Any) -> None:
-    """Do something to the text, and wait until it was tried."""
-    count = "() => Number(document.querySelector('.bl-lab').dataset.checks || 0)"
-    before = notebook.page.evaluate(count)
-    act()
-    notebook.page.wait_for_function(f"before => ({count})() > before", arg=before)
-
-
 def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None:
     notebook.open(SETUP, "pool.auto_scale_lab()", "lab.advance('13m'); print('went on')")
     notebook.run()
@@ -45,14 +36,16 @@ def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None
     view.get_by_text("Now: dedicated nodes").wait_for()
     text = view.get_by_role("textbox", name="formula")
     wrong = "$wanted = $PendngTasks.GetSample(1);\n$TargetDedicatedNodes = max(4, $wanted);\n"
-    checked(notebook, lambda: text.fill(wrong))
+    text.fill(wrong)
+    view.locator(".bl-problem").first.wait_for()
     mark = view.locator(".bl-shown .bl-mark-error")
     assert "".join(mark.all_inner_texts()).startswith("$PendngTasks")
     assert text.get_attribute("aria-invalid") == "true"
     view.locator(".bl-problem").first.click()
     assert page.evaluate("() => document.activeElement.selectionStart") == wrong.index("$Pendng")
-    checked(notebook, lambda: text.fill(wrong.replace("$Pendng", "$Pending")))
-    assert view.locator(".bl-mark-error").count() == 0
+    text.fill(wrong.replace("$Pendng", "$Pending"))
+    expect(view.get_by_role("button", name="Apply")).to_be_enabled()
+    expect(view.locator(".bl-mark-error")).to_have_count(0)
     view.get_by_role("tab", name="Samples").click()
     view.get_by_text("1 of 1").wait_for()
     view.get_by_role("tab", name="What if").click()
@@ -61,36 +54,26 @@ def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None
     view.get_by_role("slider", name="Tasks").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('.bl-lab').dataset.plays > 1")
-    page.wait_for_timeout(300)
+    settled(page)
     if os.environ.get("BATCHLAB_PICTURES"):
         view.screenshot(path=PICTURES / "autoscale.png")
     assert barriers(page, ".bl-lab") == []
     box = view.bounding_box()
     assert box["height"] <= 540, box
-    notebook.command("apputils:change-theme", "{theme: 'JupyterLab Dark'}")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
-    page.wait_for_timeout(500)
+    notebook.theme("Dark")
     assert barriers(page, ".bl-lab") == []
     for tab in ("Values", "Samples", "Why", "History"):
         view.get_by_role("tab", name=tab).click()
         assert barriers(page, ".bl-lab") == [], tab
-    notebook.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")
+    notebook.theme("Light")
     view.locator(".bl-body .bl-link").first.click()
     view.locator(".bl-sentences li").first.wait_for()
     view.get_by_role("button", name="Apply").click()
     view.get_by_role("button", name="Apply: sure?").click()
     view.get_by_text("Pool render now follows this formula, evaluated every 5 minutes.").wait_for()
-    page.evaluate(
-        "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-        ".requestExecute({code: \"lab.advance('6m')\"}) }"
-    )
+    notebook.execute("lab.advance('6m')")
     page.wait_for_function("() => document.querySelector('.bl-lab').dataset.nodes === '4 4'")
-    page.set_viewport_size({"width": 800, "height": 800})
-    view.locator("xpath=self::*[contains(@class, 'bl-narrow')]").wait_for()
-    wide = page.evaluate("() => { const one = document.querySelector('.bl-view');"
-                         "return one.scrollWidth - one.clientWidth; }")  # fmt: skip
-    assert wide <= 0, "nothing sticks out at 800 pixels"
+    notebook.narrow()
 
 
 def test_pool_of_a_cluster_is_seen_to_follow_a_formula_while_a_cell_waits(
@@ -113,7 +96,7 @@ job.tasks.wait()
     view.get_by_text("Valid.", exact=True).wait_for()
     page.wait_for_function("() => document.querySelector('.bl-lab').dataset.nodes === '1 1'")
     text = view.get_by_role("textbox", name="formula")
-    checked(notebook, lambda: text.fill("$TargetDedicatedNodes = 2;"))
+    text.fill("$TargetDedicatedNodes = 2;")
     view.get_by_text("Now: dedicated nodes 1 → 2").wait_for()
     view.get_by_role("button", name="Apply").click()
     view.get_by_role("button", name="Apply: sure?").click()
@@ -123,11 +106,12 @@ job.tasks.wait()
     view.locator(".bl-body tbody tr").first.wait_for()
     chart = view.get_by_role("img", name="nodes and tasks over time")
     spoken = view.locator(".bl-chart .bl-hidden")
-    deadline = time.monotonic() + PATIENCE_S
-    while "1 waiting, 4 running" not in spoken.inner_text():
-        assert time.monotonic() < deadline, spoken.inner_text()
+
+    def newest() -> bool:
         chart.press("End")
-        page.wait_for_timeout(200)
+        return "1 waiting, 4 running" in spoken.inner_text()
+
+    until(newest)
     notebook.kernel_interrupt()
 
 

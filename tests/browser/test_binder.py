@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -19,7 +18,8 @@ import psutil
 import pytest
 
 from helpers.environments import environment, install
-from helpers.jupyter_page import PATIENCE_S, Notebook, serving, visited
+from helpers.jupyter_page import Notebook, serving, visited
+from helpers.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -47,10 +47,7 @@ class Session(NamedTuple):
 
     def empty(self) -> int:
         """Wait until no kernel is left of visits before; what the server has alone."""
-        deadline = time.monotonic() + PATIENCE_S
-        while self.server.children():
-            assert time.monotonic() < deadline, self.server.children()
-            time.sleep(0.1)
+        until(lambda: not self.server.children())
         return self.memory()
 
 

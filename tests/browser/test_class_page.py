@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batchlab.classroom import ClassServer, ClassTable
-from helpers.chromium import barriers
+from helpers.chromium import PATIENCE_S, barriers, expect
 
 pytestmark = pytest.mark.ci("browser")
 
@@ -21,11 +21,12 @@ def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
     context = chromium.new_context(viewport={"width": 1024, "height": 768})
     try:
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda line: line.type == "error" and problems.append(line.text))
         page.goto(server.url)
-        assert "ask your teacher" in page.inner_text("#message")
+        expect(page.locator("#message")).to_contain_text("ask your teacher")
         assert not page.is_visible("table")
         for number, name in enumerate((NAME, "Ada", "", "Grace"), 1):
             secret = f"secret-of-learner-{number:04}"
@@ -36,7 +37,7 @@ def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
                 table.report(secret, state)
         page.goto(server.page)
         page.wait_for_selector("tbody tr")
-        assert page.url == f"{server.url}/", "the key is not on the projector"
+        expect(page).to_have_url(f"{server.url}/")  # the key is not on the projector
         assert page.inner_text("#code") == "K7QM3X"
         rows = page.locator("tbody tr")
         assert [row.split("\t")[:2] for row in rows.all_inner_texts()] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from helpers.chromium import expect
 from helpers.jupyter_page import Notebook
 
 pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
@@ -32,7 +33,7 @@ def test_two_places_of_one_display_go_their_own_ways_until_the_pool_is_deleted(
     notebook.view(2).locator(".bl-body").get_by_text("1 of 4 in use").wait_for()
     notebook.execute("job.create_task('more', 'true', required_slots=4)")
     waiting.get_by_text("1 waiting").wait_for()
-    assert notebook.view(0).locator(".bl-body").get_by_text("What if").count() == 1
+    expect(notebook.view(0).locator(".bl-body").get_by_text("What if")).to_have_count(1)
     notebook.view(1).evaluate("one => one.parentElement.batchlab.close()")
     body = notebook.panel("Waiting", "1 waiting", number=0)
     notebook.execute("job.create_task('another', 'true', required_slots=4)")
@@ -43,7 +44,7 @@ def test_two_places_of_one_display_go_their_own_ways_until_the_pool_is_deleted(
         words = "No pool is left." if number == 0 else "The pool was deleted."
         view.locator(".bl-grid").get_by_text(words).wait_for()
     notebook.view(2).locator(".bl-body").get_by_text("there is no pool 'p'").wait_for()
-    assert notebook.page.locator(".bl-body", has_text="…").count() == 0, "nobody waits in vain"
+    expect(notebook.page.locator(".bl-body", has_text="…")).to_have_count(0)
 
 
 def test_kernel_that_is_restarted_is_told_of_and_what_was_seen_stays(notebook: Notebook) -> None:
@@ -64,12 +65,12 @@ def test_kernel_that_is_restarted_is_told_of_and_what_was_seen_stays(notebook: N
     notebook.until_counts(0, 0, 0, 0)
     editor = notebook.view(1)
     editor.locator(".bl-problems").get_by_text(GONE).wait_for()
-    assert editor.get_by_role("button", name="Apply").is_disabled()
+    expect(editor.get_by_role("button", name="Apply")).to_be_disabled()
     notebook.ready()
     notebook.command("notebook:clear-all-cell-outputs")
     notebook.run(views=2)
     notebook.until_counts(0, 1, 0, 0)
-    assert notebook.view(0).locator(".bl-notice").inner_text() == ""
+    expect(notebook.view(0).locator(".bl-notice")).to_have_text("")
     notebook.panel("Waiting", "Nothing is waiting")
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from helpers.chromium import needed
+from helpers.chromium import expect, needed, picture_width
 from helpers.jupyter_page import serving
+from helpers.waiting import until
 
 pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(300)]
 
@@ -47,6 +48,12 @@ SAVED = (
 )
 
 
+def wide(part: Any) -> bool:
+    """Whether a part of the page has been given its room."""
+    box = part.bounding_box()
+    return bool(box) and box["width"] > 400
+
+
 def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
     needed()
     pytest.importorskip("notebook")
@@ -79,11 +86,11 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
             tabs.get_by_role("tab", name=title, exact=True).click()
             shown = tabs.locator(".bl-view").nth(view)
             shown.get_by_text("6 succeeded").wait_for()
-            assert shown.bounding_box()["width"] > 400
+            until(lambda shown=shown: wide(shown))
         figures = page.locator(".bl-live .js-plotly-plot")
         figures.nth(5).locator(".main-svg").first.wait_for()
         for figure in figures.all():
-            assert figure.bounding_box()["width"] > 400
+            until(lambda figure=figure: wide(figure))
         if SHOTS:
             page.set_viewport_size({"width": 1280, "height": 2600})
             page.wait_for_timeout(1500)
@@ -107,13 +114,13 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
         page.set_viewport_size({"width": 700, "height": 5600})  # what is off it is not drawn
         pictures = page.locator(".bl-still img")
         pictures.nth(8).wait_for()
-        assert pictures.count() == 9
+        expect(pictures).to_have_count(9)
         for number, picture in enumerate(pictures.all()):
             words = picture.get_attribute("alt")
             assert ("6 succeeded" if number < 3 else "a figure of the report") in words
-            assert picture.evaluate("one => one.naturalWidth") >= 700
+            assert picture_width(picture) >= 700
         assert page.evaluate(WIDE) == [], "nothing scrolls sideways on a narrow page"
-        assert page.get_by_role("heading", name="Two").count()
+        page.get_by_role("heading", name="Two").wait_for()
         page.get_by_text("Your prediction: 3 nodes").wait_for()
         assert page.locator(".bl-view").count() == 0
         assert page.get_by_text("model not found").count() == 0

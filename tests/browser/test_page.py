@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from helpers.chromium import barriers
+from helpers.chromium import PATIENCE_S, barriers, expect
 from helpers.watchers import TOKEN
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.ci("browser")]
@@ -29,6 +29,7 @@ def opened(chromium: Any) -> Iterator[Opened]:
         person = chromium.new_context(viewport={"width": 1280, "height": 900}, **about)
         people.append(person)
         page = person.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: said.type == "error" and problems.append(said.text))
         page.goto(url)
@@ -60,11 +61,11 @@ def test_several_people_watch_a_lab_over_a_restart_to_its_end(opened: Opened) ->
     two = opened(endpoint.page_url + "#/jobs/frames/tasks/first?tab=files", color_scheme="dark")
     wait_for_title(one, "ada · batchlab")
     wait_for_title(two, "Task first · Job frames · batchlab")
-    assert one.url == f"{endpoint.url}/"
-    assert two.url == f"{endpoint.url}/#/jobs/frames/tasks/first?tab=files"
+    expect(one).to_have_url(f"{endpoint.url}/")
+    expect(two).to_have_url(f"{endpoint.url}/#/jobs/frames/tasks/first?tab=files")
     two.get_by_role("button", name="stderr.txt").click()
     two.locator(".bl-body").get_by_text("no light").wait_for()
-    assert two.url.endswith("first?tab=files&file=stderr.txt")
+    expect(two).to_have_url(f"{endpoint.url}/#/jobs/frames/tasks/first?tab=files&file=stderr.txt")
     two.reload()
     two.locator(".bl-body").get_by_text("no light").wait_for()
 
@@ -94,7 +95,7 @@ def test_several_people_watch_a_lab_over_a_restart_to_its_end(opened: Opened) ->
         wait_for_title(one, f"{title} · batchlab")
     one.get_by_role("table", name="Pools").get_by_role("link", name="formula").click()
     one.get_by_text("Valid.").wait_for()
-    assert not one.get_by_role("button", name="Apply").is_visible()
+    expect(one.get_by_role("button", name="Apply")).to_be_hidden()
     assert barriers(one, "html") == []
     assert one.get_by_role("tab", name="Faults").count() == 0
 
@@ -157,7 +158,7 @@ def test_stranger_is_asked_for_the_token(opened: Opened) -> None:
         page.get_by_label("Token").fill(TOKEN)
         page.get_by_label("Token").press("Enter")
         page.get_by_text("no tasks yet").wait_for()
-        assert page.url == f"{endpoint.url}/"
+        expect(page).to_have_url(f"{endpoint.url}/")
         page.get_by_role("button", name="colours: auto").click()
         page.get_by_role("button", name="colours: light").wait_for()
         assert page.evaluate("document.body.dataset.jpThemeLight") == "true"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from browser.test_saved import LEAVE, saved, shot
-from helpers.chromium import barriers
+from helpers.chromium import barriers, picture_width
 from helpers.jupyter_page import Notebook
 
 pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
@@ -40,16 +40,18 @@ def test_predictions_are_answered_revealed_and_kept(notebook: Notebook) -> None:
     three.get_by_role("button", name="second earlier").press("Enter")
     assert three.locator("li span").all_inner_texts() == ["second", "first", "third"]
     chart = four.get_by_role("slider")
-    box = chart.bounding_box()
-    assert box
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        return box["x"] + box["width"] * (46 + x * 586) / 640, box["y"] + box["height"] * (
-            8 + (1 - y) * 158) / 190  # fmt: skip
+    def point(x: float, y: float) -> None:
+        """Move the mouse there, once the chart stays where it is."""
+        box = chart.bounding_box()
+        chart.hover(position={
+            "x": box["width"] * (46 + x * 586) / 640,
+            "y": box["height"] * (8 + (1 - y) * 158) / 190,
+        })  # fmt: skip
 
-    page.mouse.move(*at(0.01, 0))
+    point(0.01, 0)
     page.mouse.down()
-    page.mouse.move(*at(0.5, 0.5), steps=3)
+    point(0.5, 0.5)
     page.mouse.up()
     four.get_by_text("Your prediction: 0 nodes at first, 4 nodes at most.").wait_for()
     chart.press("End")
@@ -93,5 +95,5 @@ def test_predictions_are_answered_revealed_and_kept(notebook: Notebook) -> None:
     page.get_by_text("it was 2 tasks: 6 times").first.wait_for()
     assert page.locator(".bl-view").count() == 0
     picture = page.locator("img[alt*='it was 6 nodes']")
-    assert picture.evaluate("one => one.naturalWidth") >= 600
+    assert picture_width(picture) >= 600
     shot(notebook, "predictions-reopened")

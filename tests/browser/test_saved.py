@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from nbconvert import HTMLExporter
 
+from helpers.chromium import expect
 from helpers.jupyter_page import Notebook
 
 pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
@@ -44,8 +45,9 @@ LEAVE = (
     "const { context } = shell.currentWidget; await serviceManager.sessions.shutdownAll();"
     "context.model.dirty = false; shell.currentWidget.dispose() }"
 )
-ALONE = """() => [...document.querySelectorAll('.bl-still img')].map(one => ({
-  alt: one.alt, wide: one.naturalWidth, seen: one.getBoundingClientRect().width }))"""
+ALONE = """() => Promise.all([...document.querySelectorAll('.bl-still img')].map(async one => {
+  await one.decode();
+  return { alt: one.alt, wide: one.naturalWidth, seen: one.getBoundingClientRect().width } }))"""
 
 
 def saved(notebook: Notebook) -> tuple[str, list[dict[str, str]]]:
@@ -102,7 +104,7 @@ def test_saved_notebook_shows_pictures_without_a_kernel(notebook: Notebook) -> N
     page.set_viewport_size({"width": 1280, "height": 4000})  # what is off the screen is not drawn
     for path in (name, f"other-{name}"):
         notebook.open_file(path)
-        page.wait_for_function(f"many => ({ALONE})().length === many", arg=PICTURES)
+        expect(page.locator(".bl-still img")).to_have_count(PICTURES)
         for still in page.evaluate(ALONE):
             assert still["wide"] >= 700
             assert still["seen"] >= 400

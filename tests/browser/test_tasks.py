@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.chromium import barriers
+from helpers.chromium import barriers, expect
 from helpers.jupyter_page import Notebook
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.ci("browser")]
@@ -19,6 +19,7 @@ job.create_tasks([
                 else "/bin/sh -c 'sleep 21; echo no light >&2; exit 3'")
     for n in range(200)])
 lab.advance("5m")
+print("counts", job.counts.active, job.counts.running, job.counts.succeeded, job.counts.failed)
 """
 HIDDEN = """() => {
   const view = document.querySelector('.bl-view').parentElement.batchlab;
@@ -35,8 +36,9 @@ def test_failures_are_found_understood_and_run_again(notebook: Notebook) -> None
     notebook.open(SETUP, "lab.watch()")
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
-    failed = notebook.counts()[3]
-    view.locator(".bl-header").get_by_role("button", name=f"{failed} failed").click()
+    failed = notebook.said()[3]
+    header = view.locator(".bl-header")
+    header.get_by_role("button", name=f"{failed} failed", exact=True).click()
     grid = view.get_by_role("grid")
     view.locator(f".bl-task-table[aria-rowcount='{failed + 1}']").wait_for()
     row = grid.get_by_role("row", name="frame018")
@@ -89,11 +91,9 @@ def test_any_column_sorts_and_words_find(notebook: Notebook) -> None:
     page.wait_for_function(
         "drawn => +document.querySelector('.bl-view').dataset.draws > drawn", arg=drawn
     )
-    notebook.command("apputils:change-theme", "{theme: 'JupyterLab Dark'}")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    notebook.theme("Dark")
     assert barriers(page, ".bl-view") == []
-    notebook.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")
+    notebook.theme("Light")
 
 
 def test_tasks_of_the_past_are_those_that_had_started(notebook: Notebook) -> None:
@@ -102,7 +102,7 @@ def test_tasks_of_the_past_are_those_that_had_started(notebook: Notebook) -> Non
     view = notebook.view()
     view.get_by_role("tab", name="Tasks").click()
     view.get_by_role("button", name="all 200").wait_for()
-    assert not view.locator(".bl-task-acts").is_visible()
+    expect(view.locator(".bl-task-acts")).to_be_hidden()
     slider = view.get_by_role("slider", name="time")
     slider.press("Home")
     view.get_by_text("No task had started.").wait_for()
@@ -136,8 +136,8 @@ job.tasks
     took = page.evaluate(
         "() => { const view = document.querySelector('.bl-view').parentElement.batchlab;"
         "const { table } = view.tasks;"
-        "const begin = performance.now();"
-        "for (let i = 0; i < 50; i++) { table.element.scrollTop = i * 40000; table.render(); }"
-        "return (performance.now() - begin) / 50 }"
+        "const took = [...Array(50).keys()].map(i => { const begin = performance.now();"
+        "table.element.scrollTop = i * 40000; table.render(); return performance.now() - begin });"
+        "return took.sort((a, b) => a - b)[25] }"
     )
     assert took < 200, f"a table of 100,000 tasks took {took} ms to draw"

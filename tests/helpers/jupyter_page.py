@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-PATIENCE_S = 45
+from helpers.chromium import PATIENCE_S, settled
+from helpers.ports import free_port
+
 CELLS = (
     "() => { const panel = window.jupyterapp.shell.currentWidget;"
     "const cells = panel.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code');"
@@ -38,6 +40,8 @@ CLOSE = (
     " if (widget.context) widget.context.model.dirty = false; widget.dispose() } }"
 )
 """Closes all notebooks, and has their kernels end: nobody waits for it."""
+IDLE = "() => new Promise(done => requestIdleCallback(() => requestIdleCallback(done)))"
+"""Waits until the page has nothing to do, as it has after it was scrolled."""
 STATE = (
     "() => { const panel = window.jupyterapp?.shell.currentWidget, texts = selector =>"
     " [...document.querySelectorAll(selector)].map(one => one.innerText);"
@@ -49,6 +53,15 @@ STATE = (
 )
 """What is open, what its kernel is at, and what a person sees of it."""
 COMM = re.compile(rb'"comm_id": ?"([0-9a-f-]+)"')
+DATE = re.compile(rb'"date": ?"([^"]+)"')
+SEEN = """number => {
+  const one = document.querySelectorAll('.bl-view')[number];
+  const view = one?.parentElement?.batchlab;
+  if (!view) return null;
+  if (view.visible === false) one.scrollIntoView({ block: 'nearest' });
+  return one.dataset.draws && view.visible !== false && !view.pending ? one : null }"""
+"""A display, scrolled to where it is seen, for only then is it drawn, and drawn; else null. Asked
+again and again, for JupyterLab scrolls as well, to the cell that runs."""
 
 
 @contextlib.contextmanager
@@ -78,9 +91,7 @@ def serving(
     base: str = "/",
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:  # fmt: skip
     """A JupyterLab that shows a folder to browsers of this machine; its address and process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = [
         "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", "--IdentityProvider.token=",
@@ -139,7 +150,8 @@ class Notebook:
     problems : list of str
         Errors of the page, and requests that left this machine.
     messages : list of (float, str)
-        When each message to a widget came, and the id of its channel.
+        When the kernel sent each message to a widget, in seconds since 1970, and the id of its
+        channel.
     """
 
     def __init__(self, page: Any, url: str, folder: Path) -> None:
@@ -177,7 +189,10 @@ class Notebook:
         start = payload[:4000] if isinstance(payload, bytes) else payload[:4000].encode()
         found = COMM.search(start)
         if found and b"comm_msg" in start:
-            self.messages.append((time.monotonic(), found[1].decode()))
+            sent = DATE.search(start)  # its own: that of the message it answers comes later
+            assert sent
+            at = datetime.fromisoformat(sent[1].decode()).timestamp()
+            self.messages.append((at, found[1].decode()))
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith((self.url, "blob:", "data:", "ws://127.0.0.1")):
@@ -245,7 +260,7 @@ class Notebook:
         self.page.wait_for_function(
             CELLS + "cells.every(cell => cell.execution_count)"
             " || cells.some(cell => cell.outputs.some(one => one.output_type === 'error')) }",
-            timeout=90_000,
+            timeout=240_000,
         )
         self.ready()
         found: list[dict[str, Any]] = self.page.evaluate(CELLS + "cells }")
@@ -257,7 +272,8 @@ class Notebook:
         height = scroller.evaluate("one => one.scrollHeight")
         for number, top in enumerate(range(0, height, 700)):
             scroller.evaluate("(one, top) => { one.scrollTop = top }", top)
-            self.page.wait_for_timeout(300)
+            self.page.evaluate(IDLE)
+            settled(self.page)
             yield number
 
     def kernel_interrupt(self) -> None:
@@ -265,38 +281,51 @@ class Notebook:
         self.command("notebook:interrupt-kernel")
 
     def view(self, number: int = 0) -> Any:
-        """A display, scrolled to where it is seen, for only then is it drawn."""
-        found = self.page.locator(".bl-view").nth(number)
-        found.scroll_into_view_if_needed()
-        found.locator("xpath=self::*[@data-draws]").wait_for()
-        return found
+        """A display, scrolled to where it is seen, and drawn there."""
+        self.page.wait_for_function(SEEN, arg=number)
+        return self.page.locator(".bl-view").nth(number)
+
+    def theme(self, name: str) -> None:
+        """Have JupyterLab and all displays in these colours: ``Light`` or ``Dark``."""
+        self.command("apputils:change-theme", f"{{theme: 'JupyterLab {name}'}}")
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light",
+            arg=str(name == "Light").lower(),
+        )
+        settled(self.page)
+
+    def narrow(self) -> None:
+        """Make the page narrow, and wait until nothing sticks out of the first display."""
+        self.page.set_viewport_size({"width": 800, "height": 800})
+        self.page.wait_for_function(
+            "() => { const one = document.querySelector('.bl-view');"
+            "return one.classList.contains('bl-narrow') && one.scrollWidth <= one.clientWidth }"
+        )
 
     def output(self, text: str) -> str:
-        """Wait until something printed holds a text; what was printed there."""
+        """Wait until something printed holds a line with a text; what was printed there."""
         self.page.wait_for_function(
             "text => [...document.querySelectorAll('.jp-OutputArea-output pre')]"
-            ".some(one => one.innerText.includes(text))",
+            ".some(one => one.textContent.split('\\n').slice(0, -1)"
+            ".some(line => line.includes(text)))",
             arg=text,
         )
         found = self.page.locator(".jp-OutputArea-output pre", has_text=text).last.inner_text()
         return str(found)
 
+    def said(self) -> list[int]:
+        """Tasks that wait, run, succeeded and failed, as a cell prints them after ``counts``."""
+        return [int(word) for word in self.output("counts").split()[1:]]
+
     def counts(self, number: int = 0) -> list[int]:
-        """Tasks that wait, run, succeeded and failed, as a display says once it has any."""
-        self.view(number)
-        text: str = self.page.wait_for_function(
-            "number => { const text = document.querySelectorAll('.bl-view')[number]"
-            "?.dataset.counts; return /[1-9]/.test(text) && text }",
-            arg=number,
-        ).json_value()
+        """The same, as a display that is drawn says at the moment."""
+        text: str = self.view(number).get_attribute("data-counts")
         return [int(part) for part in text.split()]
 
     def until_counts(self, *counts: int, number: int = 0) -> None:
         """Wait until a display says so."""
-        self.view(number)
         self.page.wait_for_function(
-            "([number, text]) => document.querySelectorAll('.bl-view')[number]?.dataset.counts"
-            " === text",
+            f"([number, text]) => ({SEEN})(number)?.dataset.counts === text",
             arg=[number, " ".join(map(str, counts))],
         )
 

@@ -24,7 +24,7 @@ from helpers.chromium import CHROMIUM, launched
 from helpers.environments import NotMade, environment, install
 
 INFO = {"arch": "wasm32", "platform": "emscripten_5_0_3", "python": "3.14.2", "abi_version": "1_0"}
-KERNEL_READY_S = 120
+KERNEL_READY_S = 200
 ROOT = Path(__file__).parents[2]
 LESSONS = {"00-start-here.ipynb": 3, "08-autoscale.ipynb": 1, "12-why-does-nothing-run.ipynb": 0}
 """With how many live displays."""
@@ -176,12 +176,13 @@ def address(built: Path) -> Iterator[str]:
 
 
 @pytest.mark.ci("browser")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_lessons_run_in_the_browser_alone(built: Path, address: str) -> None:
     assert sum(path.stat().st_size for path in built.rglob("*")) < 60e6
     with launched() as chromium:
         for name, live in LESSONS.items():
             page = chromium.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(KERNEL_READY_S * 1000)
             outside: list[str] = []
             broken: list[str] = []  # displays are loaded as blobs
             page.on("console", lambda line: "blob:" in line.text and broken.append(line.text))  # noqa: B023
@@ -189,13 +190,14 @@ def test_lessons_run_in_the_browser_alone(built: Path, address: str) -> None:
             begin = time.monotonic()
             page.goto(f"{address}/lab/index.html?path={name}")
             ready = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-            page.wait_for_selector(ready, timeout=KERNEL_READY_S * 1000)
+            page.wait_for_selector(ready)
             print(f"{name}: ready after {time.monotonic() - begin:.1f} s")
             page.click("text=Run >> nth=0")
             page.click("text=Run All Cells")
-            page.wait_for_function(LAST_CELL_RAN, timeout=KERNEL_READY_S * 1000)
+            page.wait_for_function(LAST_CELL_RAN)
             assert page.evaluate(ERRORS) == []
-            assert page.locator(".bl-view").count() >= live
+            if live:
+                page.locator(".bl-view").nth(live - 1).wait_for(state="attached")
             if name.startswith("00"):
                 page.get_by_role("spinbutton").fill("3")
                 page.get_by_text("Your prediction: 3 tasks").first.wait_for()

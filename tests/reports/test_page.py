@@ -10,7 +10,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.reports import ActivityReport
-from helpers.chromium import launched
+from helpers.chromium import PATIENCE_S, launched
 
 EVIL = "</script><img src=x onerror=hurt()>"
 
@@ -55,7 +55,7 @@ def test_saved_report_draws_every_figure_and_asks_nobody(
     page.wait_for_function(
         "[...document.querySelectorAll('figure')].every("
         "one => one.querySelector('.scatterlayer path, .barlayer path'))",
-        timeout=30_000,
+        timeout=PATIENCE_S * 1000,
     )
     ink = page.eval_on_selector(".gtitle", "one => one.style.fill")
     assert ink == {"light": "rgb(92, 96, 104)", "dark": "rgb(169, 175, 184)"}[scheme]

@@ -212,7 +212,6 @@ export class AutoScaleView {
       this.asked = text;
       this.whatIf.play(0);
     }
-    this.element.dataset.checks = String(Number(this.element.dataset.checks || 0) + 1);
   }
 
   tellProblems() {
