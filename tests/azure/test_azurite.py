@@ -19,6 +19,7 @@ from azure.storage.blob import BlobServiceClient
 import batchlab as bl
 from batchlab.azure import azurite
 from helpers.rest import banner_of
+from helpers.waiting import until
 
 pytestmark = [
     pytest.mark.ci("clients"),
@@ -56,7 +57,8 @@ def test_blobs_are_behind_their_name_and_end_with_the_lab() -> None:
         assert not list(endpoint._azure.folder.glob("????????????????.pem")), "read, and deleted"
     _, alive = psutil.wait_procs(running, timeout=30)
     assert alive == []
-    assert not [one for one in threading.enumerate() if one.name.startswith("batchlab-rest")]
+    until(lambda: not [one for one in threading.enumerate()
+                       if one.name.startswith("batchlab-rest")])  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -71,7 +73,7 @@ def test_it_ends_with_a_lab_however_that_ends(number: int, tmp_path: Path) -> No
         assert any("azurite" in " ".join(one.cmdline()) for one in children)
         process.send_signal(number)
         process.wait(60)
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     if number != signal.SIGKILL:
         assert not list(tmp_path.glob("batchlab-azure-*"))

@@ -29,6 +29,12 @@ def without_azurite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cloud, "program", lambda: None)
 
 
+def all_threads_end() -> None:
+    """Wait until no thread of an endpoint is left: those that answer requests end last."""
+    until(lambda: not [one for one in threading.enumerate()
+                       if one.name.startswith("batchlab-rest")])  # fmt: skip
+
+
 @pytest.fixture
 def endpoint() -> Iterator[Any]:
     with bl.SimulatedLab(boot="1s") as lab, lab.serve(azure=True) as endpoint:
@@ -151,19 +157,22 @@ def test_tunnel_passes_much_in_both_directions(endpoint: Any) -> None:
         assert sum(1 for _ in client.list_tasks("j")) == 100
 
 
-def test_nothing_is_left(data_folder: Path) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("batchlab-azure-*"))
+def test_nothing_is_left(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with bl.SimulatedLab() as lab:
         endpoint = lab.serve(azure=True)
         variables = endpoint.environment
         port = int(variables["HTTPS_PROXY"].rpartition(":")[2])
+        assert list(tmp_path.glob("batchlab-azure-*"))
         endpoint.stop()
         endpoint.stop()
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", port))
-    assert set(Path(tempfile.gettempdir()).glob("batchlab-azure-*")) == before
+    assert not list(tmp_path.glob("batchlab-azure-*"))
     assert [path.name for path in data_folder.iterdir()] == ["authority.pem"]
-    assert not [one for one in threading.enumerate() if one.name.startswith("batchlab-rest")]
+    all_threads_end()
 
 
 def test_port_is_that_of_the_proxy() -> None:
@@ -185,7 +194,7 @@ def test_port_is_that_of_the_proxy() -> None:
 def test_what_does_not_go_with_it_is_refused(options: dict[str, Any], reason: str) -> None:
     with bl.SimulatedLab() as lab, pytest.raises(bl.InvalidRequest, match=reason):
         lab.serve(**{"azure": True} | options)
-    assert not [one for one in threading.enumerate() if one.name.startswith("batchlab-rest")]
+    all_threads_end()
 
 
 def test_nodes_get_the_identity_but_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,4 +234,4 @@ def test_azurite_that_does_not_start_leaves_nothing(
     monkeypatch.setattr(azurite, "START_S", 2.0)
     with bl.SimulatedLab() as lab, pytest.raises(bl.BatchError, match="does not start"):
         lab.serve(azure=True)
-    assert not [one for one in threading.enumerate() if one.name.startswith("batchlab-rest")]
+    all_threads_end()

@@ -14,6 +14,7 @@ from helpers.engines import fake_engine
 
 
 @pytest.mark.ci("clients")
+@pytest.mark.timeout(300)
 def test_what_nextflow_sends_is_done(tmp_path: Path) -> None:
     if shutil.which("azurite") is None:
         pytest.skip("azurite is not on the PATH: npm install azurite")
@@ -22,7 +23,7 @@ def test_what_nextflow_sends_is_done(tmp_path: Path) -> None:
     environment = {"TMPDIR": str(tmp_path), "PATH": f"{engine}:{os.environ['PATH']}"}
     done = subprocess.run(
         [sys.executable, "-m", "batchlab", "serve", "--azure", "--", sys.executable, script],
-        env=os.environ | environment, capture_output=True, text=True, timeout=100,
+        env=os.environ | environment, capture_output=True, text=True, timeout=280,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

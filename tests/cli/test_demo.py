@@ -37,7 +37,7 @@ def told_outside(*arguments: str) -> str:
     """What the command tells that somebody types."""
     done = subprocess.run(
         [sys.executable, "-m", "batchlab", "demo", *arguments],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=110, check=True,
     )  # fmt: skip
     assert done.stderr == ""
     return done.stdout
@@ -267,7 +267,7 @@ def test_demo_on_a_terminal_shows_progress_and_asks(in_terminal: Terminal) -> No
     read_until(terminal, "Delete pool? [yes] no")
     os.write(terminal, b"no\n")
     read_until(terminal, "Sample complete.")
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("world", [
@@ -281,7 +281,7 @@ def test_demo_that_is_interrupted_says_in_one_line_that_it_cleaned_up(
     read_until(terminal, "Submitting tasks")
     os.killpg(process.pid, signal.SIGINT)
     text = read_until(terminal, "Interrupted:")
-    assert process.wait(30) == 130
+    assert process.wait(60) == 130
     assert "Traceback" not in text
 
 

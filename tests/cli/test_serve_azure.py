@@ -108,7 +108,7 @@ def test_ctrl_c_ends_the_command_and_the_lab(tmp_path: Path, environment: dict[s
         children = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.wait(60) == 130
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     assert left(tmp_path) == {"authority.pem"}
 
@@ -129,7 +129,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing(
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         process.wait(60)
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     assert left(tmp_path) <= {"authority.pem"}
 

@@ -17,7 +17,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 TOKEN = "a-token-that-nobody-guesses"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PLACE = {"generation": 0, "rows": {}, "names": {}}
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Answer:

@@ -24,6 +24,12 @@ def real() -> Iterator[bl.Lab]:
         yield lab
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks wait as long as it takes on a machine with much else to do."""
+    monkeypatch.setattr("batchlab.lessons.looking.MOMENT_S", 60)
+
+
 def test_check_waits_a_moment_for_tasks_and_their_job(real: bl.Lab) -> None:
     job = real.create_job("brief", "two")
     job.create_tasks(["sleep 0.3"] * 6)

@@ -47,12 +47,13 @@ def read(lesson: Path) -> Any:
         for later, lesson in enumerate(LESSONS)
     ],
 )
+@pytest.mark.timeout(300)
 def test_lesson_shows_what_is_stored_in_it(lesson: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PYTEST, "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest",
          "-W", "default", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "100",
          "--nbval-sanitize-with", "notebooks/sanitize.cfg", str(lesson)],
-        cwd=ROOT, capture_output=True, text=True, timeout=110, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=280, check=False,
         env={**os.environ, "BATCHLAB_STATIC": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -11,6 +11,8 @@ import pytest
 from helpers.dask_commands import Commands
 from helpers.environments import NotMade, environment, install
 
+pytestmark = pytest.mark.timeout(400)
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {"anywidget", "ipykernel", "ipython", "ipywidgets", "jupyterlab", "notebook", "pillow"}
 
@@ -63,7 +65,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=90,
+        command, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout[-2000:] + done.stderr[-4000:]

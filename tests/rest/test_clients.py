@@ -59,7 +59,7 @@ def run(endpoint: Any, *command: str, **environment: str) -> None:
         capture_output=True,
         text=True,
         env=os.environ | environment,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert done.stdout.strip() == "done", done.stderr

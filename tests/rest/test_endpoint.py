@@ -163,7 +163,7 @@ def test_request_of_many_bytes_is_refused_as_azure_does(
     lab: Any, size: int, chunked: bool
 ) -> None:
     with lab.serve(bearer=True) as endpoint:
-        connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=100)
         headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
         body = [b" " * size] if chunked else b" " * size
         connection.request("POST", "/pools?api-version=2025-06-01", body, headers)

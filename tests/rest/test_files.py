@@ -108,7 +108,7 @@ def test_paths_of_tasks_are_relative(filled: Desk) -> None:
 def test_real_node_has_the_same_directories() -> None:
     with bl.Lab() as lab:
         pool = lab.create_pool("p", target_dedicated_nodes=1)
-        pool.nodes.wait("idle", timeout=30)
+        pool.nodes.wait("idle")
         (node,) = pool.nodes.values()
         names = {entry.name for entry in node.files.list(recursive=True)}
     assert names >= {"startup/wd", "volatile/startup", "shared", "fsmounts", "applications"}

@@ -18,8 +18,8 @@ import batchlab as bl
 from helpers.rest import VERSION
 
 CONNECTIONS, EACH = 20, 10
-SECONDS = 10
-"""How long an answer may take."""
+SECONDS = 60
+"""How long an answer may take on a machine with much else to do."""
 
 
 @pytest.fixture(scope="module", params=["simulated", "light"])

@@ -32,7 +32,7 @@ def test_everything_is_sent_by_one_thread_and_asked_by_another() -> None:
 
 def test_answer_that_takes_long_holds_no_picture_up() -> None:
     ui, beat, go_on = UiThread(hz=500), Beat(), threading.Event()
-    ui.ask(lambda: go_on.wait(10) and None)
+    ui.ask(lambda: go_on.wait(60) and None)
     ui.add(beat)
     until(lambda: len(beat.threads) > 5)
     go_on.set()
