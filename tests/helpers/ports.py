@@ -6,8 +6,8 @@ import contextlib
 import random
 import socket
 
-CHOSEN = range(10_000, 32_000)
-"""Below those that an operating system gives to whatever takes any."""
+CHOSEN = range(10_000, 20_000)
+"""Below those that nodes reserve, and those that systems assign automatically."""
 
 
 def free_port() -> int:

@@ -28,7 +28,8 @@ class Addresses:
     """
 
     def __init__(self, lab_id: str) -> None:
-        self._first_byte = 1 + hashlib.sha256(lab_id.encode()).digest()[0] % 254
+        digest = hashlib.sha256(lab_id.encode()).digest()
+        self._network = (1 + digest[0] % 254, digest[1])
         self._own: dict[str, str] = {}
         self._shared: dict[str, dict[str, int]] = {}  # host -> node id -> number of its range
 
@@ -38,7 +39,9 @@ class Addresses:
             return host
         if node_id not in self._own:
             number = len(self._own)
-            self._own[node_id] = f"127.{self._first_byte}.{number // 250 % 250}.{number % 250 + 1}"
+            first, second = self._network
+            second = (second + number // 250) % 256
+            self._own[node_id] = f"127.{first}.{second}.{number % 250 + 1}"
         return self._own[node_id]
 
     def port_range(self, node_id: str, host: str) -> tuple[int, int]:

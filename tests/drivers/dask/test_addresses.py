@@ -21,6 +21,12 @@ def test_addresses_on_one_machine_are_each_nodes_own_and_can_be_bound():
             socket.create_server((host, port)).close()
 
 
+@linux
+def test_labs_of_one_machine_are_kept_apart():
+    labs = [Addresses(f"lab {number}") for number in range(100)]
+    assert len({lab.ip_address("n", "127.0.0.1") for lab in labs}) == 100
+
+
 def test_addresses_shared_by_nodes_have_ports_that_do_not_overlap():
     addresses = Addresses("lab")
     ranges = [addresses.port_range(node, "10.0.0.4") for node in ("a", "b", "a", "c")]
