@@ -52,6 +52,7 @@ def test_kernel_that_is_restarted_is_told_of_and_what_was_seen_stays(notebook: N
     notebook.run(views=2)
     notebook.until_counts(0, 1, 0, 0)
     notebook.view(1).get_by_text("Valid.", exact=True).wait_for()
+    notebook.until_answered()
     notebook.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.restartKernel() }"
     )

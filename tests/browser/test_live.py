@@ -93,6 +93,7 @@ job.tasks.wait()
     notebook.page.reload()
     notebook.ready()
     notebook.until_counts(0, 0, 20, 0)
+    notebook.until_answered()
     notebook.page.evaluate(
         "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
         ".requestExecute({code: 'lab.close()'}).done"

@@ -329,6 +329,12 @@ class Notebook:
             arg=[number, " ".join(map(str, counts))],
         )
 
+    def until_answered(self, number: int = 0) -> None:
+        """Wait until the open panel of a display has an answer newer than all that happened."""
+        self.page.wait_for_function(
+            f"number => ({SEEN})(number)?.parentElement.batchlab.ending.last(true)", arg=number
+        )
+
     def panel(self, name: str, text: str, number: int = 0) -> Any:
         """Open a panel, and wait until it says something."""
         view = self.view(number)
