@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from batchlab.errors import Forbidden
+from batchlab.errors import BatchError, Forbidden, InvalidRequest
 
-__all__ = ["MAX_AGE_S", "check", "read_key", "signature"]
+__all__ = ["MAX_AGE_S", "check", "read_key", "signature", "unauthenticated"]
 
 MAX_AGE_S = 15 * 60
 _SIGNED = (
@@ -52,11 +52,14 @@ def check(
     ------
     Forbidden
         ``AuthenticationFailed``.
+    InvalidRequest
+        ``MissingRequiredHeader`` or ``InvalidAuthenticationInfo``.
     """
-    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    header = headers.get("authorization", "")
+    scheme, _, rest = header.partition(" ")
     name, _, given = rest.strip().partition(":")
-    if scheme.lower() != "sharedkey":
-        raise refusal("the request needs an Authorization header with a shared key")
+    if scheme.lower() != "sharedkey" or not given:
+        raise unauthenticated(header)
     lower = {parameter.lower(): value for parameter, value in query.items()}
     expected = [signature(account, key, method, path, form, headers) for form in (query, lower)]
     # All are always compared, in constant time.
@@ -107,6 +110,19 @@ def _check_date(text: str, now: float) -> None:
     if abs(now - sent_s) > MAX_AGE_S:
         raise refusal("the date of the request differs from the current time by more than "
                        "15 minutes")  # fmt: skip
+
+
+def unauthenticated(header: str) -> BatchError:
+    """Build the error for an Authorization header that is missing, or has no shared key."""
+    if not header:
+        values = {"HeaderName": "Authorization"}
+        text = "the request needs an Authorization header with a shared key"
+        return InvalidRequest("MissingRequiredHeader", text, values)
+    if header.lower().startswith("bearer "):
+        return refusal("this service accepts no bearer tokens: use a shared key")
+    detail = "the Authorization header must be 'SharedKey ACCOUNT:SIGNATURE'"
+    values = {"AuthenticationErrorDetail": detail}
+    return InvalidRequest("InvalidAuthenticationInfo", detail, values)
 
 
 def refusal(detail: str) -> Forbidden:

@@ -15,6 +15,11 @@ TEXTS = {
         "Server failed to authenticate the request. Make sure the value of Authorization header "
         "is formed correctly including the signature."
     ),
+    "InvalidAuthenticationInfo": (
+        "The authentication information was not provided in the correct format. Verify the value "
+        "of Authorization header."
+    ),
+    "MissingRequiredHeader": "An HTTP header that's mandatory for this request is not specified.",
     "AuthorizationFailure": "This request is not authorized to perform this operation.",
     "ConditionNotMet": "The condition specified using HTTP conditional header(s) is not met.",
     "Forbidden": "Access is Forbidden",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-__all__ = ["IMAGES", "SupportedImage"]
+__all__ = ["IMAGES", "SupportedImage", "runs_containers"]
 
 
 class ImageReference(msgspec.Struct, frozen=True):
@@ -78,3 +78,12 @@ IMAGES = (
     _image("microsoftwindowsserver", "windowsserver", "2019-datacenter-with-containers", _WINDOWS,
            _DOCKER),
 )  # fmt: skip
+
+
+def runs_containers(publisher: str, offer: str) -> bool:
+    """Whether an image has a container runtime; one of an unknown publisher may have one."""
+    known = [image for image in IMAGES if image.image_reference.publisher == publisher.lower()]
+    offers = {
+        image.image_reference.offer for image in known if "DockerCompatible" in image.capabilities
+    }
+    return not known or offer.lower() in offers or publisher.lower() == "microsoft-azure-batch"

@@ -1,7 +1,8 @@
 """Operations that only older versions of the API have.
 
 Node agents were listed before images were. Statistics over the lifetime of an account are of the
-pools and jobs that still exist, and have what a lab knows: no CPU times and no I/O.
+pools and jobs that still exist. What a lab does not measure, such as I/O, is zero, because clients
+read it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,16 @@ from batchlab.rest.wire import write_datetime, write_duration
 __all__: list[str] = []
 
 _PAGE = 1000
+_WORK = {
+    "userCPUTime": "PT0S", "kernelCPUTime": "PT0S", "readIOps": "0", "writeIOps": "0",
+    "readIOGiB": 0.0, "writeIOGiB": 0.0,
+}  # fmt: skip
+_RESOURCES = {"diskReadIOps": "0", "diskWriteIOps": "0"} | dict.fromkeys(
+    ("avgCPUPercentage", "avgMemoryGiB", "peakMemoryGiB", "avgDiskGiB", "peakDiskGiB",
+     "diskReadGiB", "diskWriteGiB", "networkReadGiB", "networkWriteGiB"),
+    0.0,
+)  # fmt: skip
+"""What a lab does not measure."""
 
 
 class NodeAgentSku(msgspec.Struct):
@@ -75,7 +86,8 @@ def get_lifetime_pool_statistics(call: RestCall) -> Response:
     )
     span = _span(call, (pool.creation_time for pool in pools))
     usage = span | {"dedicatedCoreTime": write_duration(timedelta(hours=hours))}
-    return _statistics(call, span | {"usageStats": usage})
+    content = {"usageStats": usage, "resourceStats": span | _RESOURCES}
+    return _statistics(call, "poolstats", content)
 
 
 @operation("GET", "/lifetimejobstats")
@@ -91,11 +103,13 @@ def get_lifetime_job_statistics(call: RestCall) -> Response:
     content = {
         "wallClockTime": write_duration(running),
         "waitTime": write_duration(waiting),
-        "numSucceededTasks": sum(task.result == "success" for task in tasks),
-        "numFailedTasks": sum(task.result == "failure" for task in tasks),
-        "numTaskRetries": sum(task.retry_count for task in tasks),
+        # 64-bit numbers are text
+        "numSucceededTasks": str(sum(task.result == "success" for task in tasks)),
+        "numFailedTasks": str(sum(task.result == "failure" for task in tasks)),
+        "numTaskRetries": str(sum(task.retry_count for task in tasks)),
     }
-    return _statistics(call, _span(call, (job.creation_time for job in jobs)) | content)
+    span = _span(call, (job.creation_time for job in jobs))
+    return _statistics(call, "jobstats", span | _WORK | content)
 
 
 def _tasks(call: RestCall, job_id: str) -> Iterable[TaskView]:
@@ -112,8 +126,7 @@ def _span(call: RestCall, created: Iterable[datetime]) -> Wire:
     return {"startTime": write_datetime(first), "lastUpdateTime": write_datetime(now)}
 
 
-def _statistics(call: RestCall, content: Wire) -> Response:
-    kind = call.path.strip("/")
+def _statistics(call: RestCall, kind: str, content: Wire) -> Response:
     return json(call, {"url": call.base + call.path} | content, f"{kind}/@Element")
 
 

@@ -20,6 +20,7 @@ from batchlab.core.messages.questions import GetPool
 from batchlab.errors import Conflict, invalid
 from batchlab.rest import resources
 from batchlab.rest.auth import refusal
+from batchlab.rest.images import runs_containers
 from batchlab.rest.messages import RestCall, Wire
 
 __all__ = ["WINDOWS_AGENT", "check_job", "check_pool"]
@@ -46,6 +47,7 @@ def check_pool(call: RestCall, pool: Any, pool_id: str = "") -> None:
     if not isinstance(pool, dict):
         return
     _refuse_windows(pool)
+    _refuse_containers(pool)
     if not call.elevated_start_tasks:
         _refuse_elevated(call, pool, pool_id)
     for name, value in _named(pool):
@@ -90,9 +92,13 @@ def _refuse(name: str, value: Any) -> None:
 def _refuse_image(call: RestCall, image: Any) -> None:
     """Refuse an image: Azure looks it up as the caller, which only a token identifies."""
     if not isinstance(image, str) or not _GALLERY_IMAGE.fullmatch(image):
+        form = (
+            "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/"
+            "Microsoft.Compute/galleries/{galleryName}/images/{galleryImageName}"
+        )
         reason = (
-            "must have the form /subscriptions/{subscription}/resourceGroups/{group}/providers/"
-            "Microsoft.Compute/galleries/{gallery}/images/{image}/versions/{version}"
+            "The specified resource id must be of the format "
+            f"{form}/versions/{{galleryImageVersionName}} or {form}"
         )
         raise invalid("virtualMachineImageId", image, reason)
     if call.headers.get("authorization", "").lower().startswith("sharedkey"):
@@ -124,8 +130,22 @@ def _refuse_elevated(call: RestCall, pool: Wire, pool_id: str) -> None:
         )
 
 
+def _refuse_containers(pool: Wire) -> None:
+    """Refuse containers on an image of the marketplace that has no runtime for them."""
+    machine = _inner(pool, "virtualMachineConfiguration")
+    image = _inner(machine, "imageReference")
+    publisher, offer, sku = (str(image.get(part) or "") for part in ("publisher", "offer", "sku"))
+    if machine.get("containerConfiguration") is None or runs_containers(publisher, offer):
+        return
+    reason = (
+        f"The specified imageReference with publisher {publisher} offer {offer} sku {sku} does "
+        "not support container feature."
+    )
+    raise invalid("containerConfiguration", "...", reason)
+
+
 def _refuse_windows(pool: Wire) -> None:
-    """Refuse Windows nodes, by whatever property asks for them."""
+    """Refuse Windows nodes, by whatever property asks for them, and users of Windows."""
     machine = _inner(pool, "virtualMachineConfiguration")
     image = _inner(machine, "imageReference")
     names = " ".join(str(image.get(part) or "") for part in ("publisher", "offer", "sku"))
@@ -143,3 +163,12 @@ def _refuse_windows(pool: Wire) -> None:
                 "image, such as canonical ubuntu-24_04-lts server with 'batch.node.ubuntu 24.04'"
             )
             raise invalid(name, value, reason)
+    given = pool.get("userAccounts")
+    for user in given if isinstance(given, list) else ():
+        if isinstance(user, dict) and user.get("windowsUserConfiguration") is not None:
+            reason = (
+                f"The user configuration for user account '{user.get('name')}' has a mismatch "
+                "with the OS (Windows/Linux) configuration specified in "
+                "VirtualMachineConfiguration"
+            )
+            raise invalid("windowsUserConfiguration", "...", reason)

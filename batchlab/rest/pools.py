@@ -118,6 +118,9 @@ def resize_pool(call: RestCall, pool_id: str) -> Response:
 @operation("POST", "/pools/{pool_id}/stopresize", "begin_stop_pool_resize")
 def stop_pool_resize(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/stopresize."""
+    if call.ask(GetPool(pool_id=pool_id)).enable_auto_scale:
+        reason = "The specified pool has AutoScale enabled. AutoScale resize cannot be stopped"
+        raise Conflict("OperationInvalidForCurrentState", reason, {"Reason": reason})
     return _change(call, pool_id, inputs.StopPoolResize(pool_id=pool_id), 202)
 
 

@@ -63,7 +63,7 @@ _PLACE = ("node_id", "pool_id", "task_root_directory")
 SHAPES: dict[type, Shape] = {
     views.PoolView: Shape(hidden=frozenset({"node_counts"})),
     views.NodeView: Shape(
-        hidden=frozenset({"pool_id", "task_slots", "usage", "running_tasks", "errors"})
+        hidden=frozenset({"pool_id", "task_slots", "machine", "usage", "running_tasks", "errors"})
     ),
     views.JobView: Shape(
         {
@@ -257,6 +257,9 @@ def node(call: RestCall, view: views.NodeView) -> Wire:
             "version": __version__,
             "lastUpdateTime": write_datetime(view.last_boot_time),
         }
+    else:  # its agent has not counted anything yet
+        for name in ("totalTasksSucceeded", "runningTasksCount", "runningTaskSlotsCount"):
+            del found[name]
     if view.start_task_info:
         del found["startTaskInfo"]["taskRootDirectory"]
     if view.errors:

@@ -203,3 +203,6 @@ def _finish(response: Response, method: str, headers: Mapping[str, str], request
         response.length = len(response.body)
     if method == "HEAD":
         response.body = b""
+        if response.status >= 400:  # there is nothing that could have a type
+            response.headers.pop("Content-Type", None)
+            response.length = 0

@@ -34,6 +34,12 @@ Wire = dict[str, Any]
 OLDEST = "2017-01"
 """The oldest supported version."""
 _TOLERATED = {"maxTasksPerNode": "2022-01"}
+_UNSET: dict[str, Any] = {
+    "allowTaskPreemption": False, "dynamicVNetAssignmentScope": "none",
+    "enableAcceleratedNetworking": False, "jobDefaultOrder": "none", "maxParallelTasks": -1,
+    "requiredSlots": 1, "targetLowPriorityNodes": 0, "workingDirectory": "taskWorkingDirectory",
+}  # fmt: skip
+"""Settings that versions older than them show only if a client has set them."""
 
 
 class Version(NamedTuple):
@@ -153,6 +159,7 @@ class _Step(NamedTuple):
     name: str
     inner: dict[str, Any]
     first: bool = False
+    unset: Any = None
 
 
 @cache
@@ -174,6 +181,8 @@ def _steps(month: str, kind: str) -> dict[str, _Step]:
             found[name] = _Step(old, inner, about.several and not was.several)
         elif about.since > month and name not in SETTINGS:
             found[name] = _Step("", {})
+        elif about.since > month and name in _UNSET:
+            found[name] = _Step(name, inner, unset=_UNSET[name])
         elif inner:
             found[name] = _Step(name, inner)
     return found
@@ -185,7 +194,7 @@ def _write(resource: Wire, steps: dict[str, _Step]) -> Wire:
         step = steps.get(name)
         if step is None:
             found[name] = value
-        elif step.name and not _is_exit_code(step, value):
+        elif step.name and value != step.unset and not _is_exit_code(step, value):
             shown = value[0] if step.first and value else value
             found[step.name] = _write_value(shown, step.inner) if step.inner else shown
     return found

@@ -111,6 +111,8 @@ class Client:
         named = {"Host": f"{self.address[0]}:{self.address[1]}"}
         if self.draw.randrange(50):
             named["Authorization"] = "Bearer x"
+        elif self.draw.randrange(2):
+            named["Authorization"] = "SharedKey batchlab:bm8="
         named |= sent.headers
         if sent.body or sent.method in ("POST", "PUT", "PATCH"):
             named["Content-Length"] = str(len(sent.body))

@@ -139,8 +139,13 @@ def test_query_and_headers_are_named(desk: Desk) -> None:
     assert (
         b"A query parameter that's mandatory for this request is not specified." in response.body
     )
-    response = desk.service.handle("GET", "/jobs", "", {})
-    assert b"Server failed to authenticate the request." in response.body
+    for header, text in (
+        ("", b"An HTTP header that's mandatory for this request is not specified."),
+        ("Basic x", b"The authentication information was not provided in the correct format."),
+        ("SharedKey a:b", b"Server failed to authenticate the request."),
+    ):
+        response = desk.service.handle("GET", "/jobs", "", {"Authorization": header})
+        assert text in response.body
 
 
 def test_state_that_refuses_says_why_without_python(desk: Desk) -> None:

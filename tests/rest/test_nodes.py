@@ -13,7 +13,7 @@ from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from batchlab.drivers import node_log
-from helpers.rest import Desk
+from helpers.rest import POOL, Desk
 from helpers.waiting import until
 
 
@@ -131,3 +131,16 @@ def test_answers_have_the_status_and_the_form_of_azure(desk: Desk) -> None:
         method = "DELETE" if name.startswith("users") else method
         answer = desk.ask(method, f"/pools/p/nodes/other/{name}", body)
         assert (answer.status, answer.code) == (404, "NodeNotFound"), name
+
+
+def test_node_that_has_not_started_counts_nothing(desk: Desk) -> None:
+    desk.post("/pools", POOL)
+    counts = {"totalTasksSucceeded", "runningTasksCount", "runningTaskSlotsCount"}
+    (node,) = desk.get("/pools/p/nodes").content["value"]
+    assert node["state"] == "creating"
+    assert not (counts | {"machine"}) & node.keys()
+    desk.lab.advance("1m")
+    (node,) = desk.get("/pools/p/nodes").content["value"]
+    assert node["state"] == "idle"
+    assert counts <= node.keys()
+    assert "machine" not in node, "Azure does not have it"

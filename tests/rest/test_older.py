@@ -39,8 +39,11 @@ def test_statistics_of_pools_count_core_hours(desk: Desk) -> None:
     span = parse_duration(found["usageStats"]["dedicatedCoreTime"])
     hours = span.total_seconds() / 3600 / vm_cores(POOL["vmSize"]) / 2
     assert hours == pytest.approx(10, abs=0.01)
-    assert found["startTime"] == desk.get("/pools/p").content["creationTime"]
-    assert found["lastUpdateTime"] == "2026-01-05T19:00:01Z"
+    assert found["odata.metadata"].endswith("$metadata#poolstats/@Element")
+    for part in ("usageStats", "resourceStats"):
+        assert found[part]["startTime"] == desk.get("/pools/p").content["creationTime"]
+        assert found[part]["lastUpdateTime"] == "2026-01-05T19:00:01Z"
+    assert found["resourceStats"]["diskReadIOps"] == "0", "64-bit numbers are text"
     assert found["url"] == "http://lab:1/lifetimepoolstats"
 
 
@@ -51,7 +54,8 @@ def test_statistics_of_jobs_count_tasks(desk: Desk) -> None:
     desk.lab.jobs["j"].tasks.wait()
     found = desk.ask("GET", "/lifetimejobstats", version=OLD).content
     counts = [found[f"num{name}"] for name in ("SucceededTasks", "FailedTasks", "TaskRetries")]
-    assert counts == [2, 1, 2]
+    assert counts == ["2", "1", "2"]
+    assert found["odata.metadata"].endswith("$metadata#jobstats/@Element")
     times = {"wallClockTime": 0.0, "waitTime": 0.0}
     for task in desk.lab.jobs["j"].tasks.values():
         times["wallClockTime"] += (task.end_time - task.start_time).total_seconds()
@@ -63,8 +67,9 @@ def test_statistics_of_jobs_count_tasks(desk: Desk) -> None:
 
 
 def test_statistics_of_an_empty_account(desk: Desk) -> None:
-    for name in ("lifetimepoolstats", "lifetimejobstats"):
-        found = desk.ask("GET", f"/{name}", version=OLD).content
+    pools = desk.ask("GET", "/lifetimepoolstats", version=OLD).content
+    jobs = desk.ask("GET", "/lifetimejobstats", version=OLD).content
+    for found in (pools["usageStats"], pools["resourceStats"], jobs):
         assert found["startTime"] == found["lastUpdateTime"]
 
 

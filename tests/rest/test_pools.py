@@ -59,7 +59,7 @@ SHARED = "/sharedGalleries/g/images/i/versions/1"
 START = {"commandLine": "true", "resourceFiles": [
     {"httpUrl": "http://h/f", "filePath": "f", "identityReference": {"resourceId": IDENTITY}},
 ]}  # fmt: skip
-LINUX = {"publisher": "canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
+LINUX = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2404"}
 
 
 def machine(**more: Any) -> dict[str, Any]:
@@ -186,6 +186,51 @@ def test_pool_of_linux_nodes_is_accepted_with_all_that_it_says_of_its_machines(d
         "metadata": [{"name": "subnetId", "value": SUBNET}],
     }  # fmt: skip
     assert desk.post("/pools", POOL | about).status == 201
+
+
+@pytest.mark.parametrize(
+    ("publisher", "offer", "status"),
+    [
+        ("Canonical", "UbuntuServer", 400), ("debian", "debian-12", 400),
+        ("almalinux", "almalinux-x86_64", 400), ("almalinux", "almalinux-hpc", 201),
+        ("microsoft-azure-batch", "centos-container", 201), ("someone", "something", 201),
+    ],
+)  # fmt: skip
+def test_containers_need_an_image_that_can_run_them(
+    desk: Desk, publisher: str, offer: str, status: int
+) -> None:
+    image = {"publisher": publisher, "offer": offer, "sku": "x"}
+    assert desk.post("/pools", POOL | machine(imageReference=image)).status == 201
+    about = machine(imageReference=image, containerConfiguration={"type": "dockerCompatible"})
+    answer = desk.post("/pools", POOL | about | {"id": "q"})
+    assert answer.status == status
+    if status == 400:
+        found = values(answer)
+        assert found["PropertyName"] == "containerConfiguration"
+        assert f"publisher {publisher} offer {offer} sku x" in found["Reason"]
+
+
+def test_users_of_windows_are_refused(desk: Desk) -> None:
+    user = {"name": "ada", "password": "x", "windowsUserConfiguration": {"loginMode": "batch"}}
+    answer = desk.post("/pools", POOL | machine() | {"userAccounts": [user]})
+    assert (answer.status, values(answer)["PropertyName"]) == (400, "windowsUserConfiguration")
+    assert "'ada'" in values(answer)["Reason"]
+
+
+def test_resize_of_a_pool_that_follows_a_formula_cannot_be_stopped(desk: Desk) -> None:
+    formula = {"enableAutoScale": True, "autoScaleFormula": "$TargetDedicatedNodes = 2"}
+    desk.post("/pools", {"id": "p", "vmSize": "small"} | formula)
+    answer = desk.post("/pools/p/stopresize")
+    assert (answer.status, answer.code) == (409, "OperationInvalidForCurrentState")
+    assert "AutoScale" in values(answer)["Reason"]
+    desk.post("/pools/p/disableautoscale")
+    assert desk.post("/pools/p/stopresize").status == 202
+
+
+def test_missing_pool_has_no_content_type(desk: Desk) -> None:
+    answer = desk.ask("HEAD", "/pools/none")
+    assert (answer.status, answer.raw) == (404, b"")
+    assert "Content-Type" not in answer.headers
 
 
 def test_empty_pool_is_changed_into_one_of_other_nodes(desk: Desk) -> None:

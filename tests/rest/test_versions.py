@@ -278,3 +278,19 @@ def test_replaced_properties_must_be_there(desk: Desk, version: str, needed: lis
     assert desk.get("/pools/p").content["metadata"]
     assert desk.ask("POST", "/pools/p/updateproperties", whole, version=version).status == 204
     assert "metadata" not in desk.get("/pools/p").content
+
+
+def test_older_versions_show_later_settings_only_if_they_were_set(desk: Desk) -> None:
+    later = {"allowTaskPreemption", "maxParallelTasks"}
+    old = Speaker(desk, "2020-09-01.12.0")
+    desk.post("/pools", POOL)
+    policy = {"nodeFillType": "pack", "jobDefaultOrder": "creationtime"}
+    desk.post("/pools", POOL | {"id": "q", "taskSchedulingPolicy": policy})
+    assert old.get("/pools/p")["taskSchedulingPolicy"] == {"nodeFillType": "Spread"}
+    assert old.get("/pools/q")["taskSchedulingPolicy"]["jobDefaultOrder"] == "creationtime"
+    desk.post("/jobs", JOB)
+    assert later <= desk.get("/jobs/j").content.keys()
+    assert not later & old.get("/jobs/j").keys()
+    desk.post("/jobs/j/tasks", {"id": "t", "commandLine": "true"})
+    assert "requiredSlots" in old.get("/jobs/j/tasks/t")
+    assert "requiredSlots" not in Speaker(desk, SLOTLESS).get("/jobs/j/tasks/t")
