@@ -1,16 +1,13 @@
 """Azurite, the emulator of Azure's blobs, behind the host name of the storage account.
 
 It speaks TLS itself, with a certificate for that name, so a client's bytes pass through the proxy
-as they are. Its blobs are in memory, and end with it. It ends with this process, however that
-ends: a shell waits for the end of a pipe that only this process holds open.
+as they are. Its blobs are in memory, and end with it. It ends with this process.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -21,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from batchlab.azure.names import Account
 from batchlab.errors import LabFailed
 from batchlab.extras import extra
+from batchlab.programs import end_program, start_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +27,6 @@ __all__ = ["Azurite", "program"]
 
 START_S = 60.0
 _STEP_S = 0.05
-_UNTIL_PIPE_ENDS = '"$@" </dev/null & child=$!; while read -r _; do :; done; kill $child; wait'
 _PROGRAMS = ("azurite-blob", "azurite")
 
 
@@ -79,10 +76,8 @@ class Azurite:
         if Path(command).name == "azurite":
             words += [word for name in ("queue", "table")
                       for word in (f"--{name}Port", str(_free_port()))]  # fmt: skip
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _UNTIL_PIPE_ENDS, "sh", *words], stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            cwd=certificate.parent,
+        self._process = start_program(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=certificate.parent,
             env={**environment, "AZURITE_ACCOUNTS": f"{account.storage}:{key}"},
         )  # fmt: skip
         try:
@@ -93,15 +88,7 @@ class Azurite:
 
     def close(self) -> None:
         """End it. Calling it twice is harmless."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        end_program(self._process, 5)
 
     def _wait(self) -> None:
         end = time.monotonic() + START_S

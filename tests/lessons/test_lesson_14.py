@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import psutil
 import pytest
 
 import batchlab as bl
 from batchlab import lessons
+from helpers.dask_labs import sleepers
+from helpers.waiting import until
 
 
 @pytest.fixture
@@ -175,3 +184,47 @@ def test_14_2_with_another_machine_in_its_place_is_right(
     lab.advance("10m")
     answer = lessons.check("14-2", job)
     assert answer.is_right, answer
+
+
+KERNEL = """
+import json, sys, time
+exec(json.load(sys.stdin))
+from distributed import Client
+with Client(scheduler_file=str(folder / "scheduler.json"), set_as_default=False) as client:
+    client.wait_for_workers(2)
+    lab = bl.Lab(client.scheduler.address)
+    lab.create_pool("p", target_dedicated_nodes=2).nodes.wait("idle")
+    lab.create_job("j", "p").create_tasks(["sleep 7301"] * 2)
+    print(json.dumps([program.pid for program in programs.values()]), flush=True)
+    time.sleep(600)
+"""
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "14-from-laptop-to-cluster.ipynb"
+
+
+@pytest.mark.ci("clusters")
+def test_programs_of_the_notebook_end_when_its_kernel_is_killed() -> None:
+    cells = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells]
+    setup = next(source for source in cells if "def start_worker" in source)
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", f"import batchlab as bl{KERNEL}"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert kernel.stdin is not None
+    assert kernel.stdout is not None
+    with kernel, kernel.stdin, kernel.stdout:
+        kernel.stdin.write(json.dumps(setup))
+        kernel.stdin.close()
+        sessions = set(json.loads(kernel.stdout.readline()))
+        until(lambda: len(sleepers(7301)) == 2)
+        family = psutil.Process(kernel.pid).children(recursive=True)
+        assert sessions <= {process.pid for process in family}
+        kernel.kill()
+    until(lambda: not any(map(is_alive, family)))
+    assert not sleepers(7301)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

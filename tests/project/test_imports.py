@@ -26,6 +26,7 @@ LINES = [
         "batchlab.extras",
         "batchlab.background",
         "batchlab.private_files",
+        "batchlab.programs",
         "batchlab.masking",
         "batchlab.words",
         "batchlab.plots",
