@@ -10,35 +10,30 @@ import asyncio
 import csv
 import hmac
 import io
-import json
 import secrets
 import socket
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.web import Application, RequestHandler
+from tornado.web import Application
 
+from batchlab.classroom.handler import Handler
+from batchlab.classroom.learners import Learner
+from batchlab.classroom.site import LESSONS, LiteSite, SiteFile
 from batchlab.classroom.table import ClassTable
-from batchlab.errors import BatchError, Forbidden, invalid
-from batchlab.rest.guesses import Guesses, TooManyGuesses
+from batchlab.rest.guesses import Guesses
 from batchlab.rest.taken_port import cannot_listen
 
 __all__ = ["ClassServer", "as_csv"]
 
 STATIC = Path(__file__).parent / "static"
-FILES = {"page.js": "text/javascript", "page.css": "text/css"}
+FILES = {"page.js": "text/javascript", "page.css": "text/css", "join.js": "text/javascript"}
 MOST_BYTES = 16 * 1024
 IDLE_S = 60.0
 COLUMNS = ("seat", "name", "lesson", "exercise", "title", "tries", "stuck_s", "solved", "seen_s")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 
 
 class ClassServer:
@@ -51,6 +46,10 @@ class ClassServer:
         The address to listen on; by default all of this machine.
     port : int, default 0
         0 means any free port.
+    site : LiteSite, optional
+        The lessons for browsers: with them, learners join and learn with nothing else.
+    tls : ssl.SSLContext, optional
+        If given, the server uses HTTPS.
 
     Raises
     ------
@@ -58,8 +57,11 @@ class ClassServer:
         ``InvalidPropertyValue``: nothing can listen on this address.
     """
 
-    def __init__(self, table: ClassTable, host: str = "0.0.0.0", port: int = 0) -> None:
-        self.table = table
+    def __init__(
+        self, table: ClassTable, host: str = "0.0.0.0", port: int = 0, *,
+        site: LiteSite | None = None, tls: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
+        self.table, self.site, self._tls = table, site, tls
         self.key = secrets.token_urlsafe(16)
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -69,14 +71,23 @@ class ClassServer:
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         everywhere = host in {"0.0.0.0", "::"}
-        self.url = _url(_own_address() if everywhere else host, self.port)
+        self.url = self._url(_own_address() if everywhere else host)
         """The address for learners."""
-        self.page = f"{_url('127.0.0.1' if everywhere else host, self.port)}/?key={self.key}"
+        self.page = f"{self._url('127.0.0.1' if everywhere else host)}/?key={self.key}"
         """The address for the teacher."""
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="batchlab-class", daemon=True)
         self._thread.start()
+
+    @property
+    def join_page(self) -> str:
+        """Where learners join with nothing but a browser; empty without lessons for it."""
+        return f"{self.url}/#{self.table.code}" if self.site is not None else ""
+
+    def _url(self, host: str) -> str:
+        named = f"[{host}]" if ":" in host else host
+        return f"{'http' if self._tls is None else 'https'}://{named}:{self.port}"
 
     def stop(self) -> None:
         """Stop serving; calling it twice is harmless."""
@@ -93,20 +104,24 @@ class ClassServer:
             self._loop.close()
 
     async def _serve(self) -> None:
-        shared: dict[str, Any] = {"server": self, "guesses": Guesses("code")}
-        application = Application(
-            [
-                ("/", _Page, shared),
-                ("/(page.js|page.css)", _Static),
-                ("/table", _Table, shared),
-                ("/class.csv", _Export, shared),
-                ("/(join|report|leave)", _Learner, shared),
-            ],
-            log_function=lambda handler: None,
-        )
+        shared = {"server": self}
+        learner = {
+            "table": self.table, "guesses": Guesses("code"), "site": self.site,
+            "cookie": f"batchlab-seat-{self.port}",
+        }  # fmt: skip
+        routes: list[Any] = [
+            ("/(class|)", _Page, shared),
+            (f"/({'|'.join(FILES)})", _Static),
+            ("/table", _Table, shared),
+            ("/class.csv", _Export, shared),
+            ("/(join|seat|report|leave)", Learner, learner),
+        ]
+        if self.site is not None:
+            routes.append((f"/{LESSONS}/(.*)", SiteFile, {"site": self.site}))
+        application = Application(routes, log_function=lambda handler: None)
         server = HTTPServer(
             application, max_body_size=MOST_BYTES, max_header_size=MOST_BYTES,
-            idle_connection_timeout=IDLE_S, body_timeout=IDLE_S,
+            idle_connection_timeout=IDLE_S, body_timeout=IDLE_S, ssl_options=self._tls,
         )  # fmt: skip
         server.add_socket(self._listener)
         await self._ended.wait()
@@ -114,22 +129,11 @@ class ClassServer:
         await server.close_all_connections()
 
 
-class _Handler(RequestHandler):
-    """What all answers have in common."""
+class _Teachers(Handler):
+    """What the teacher asks for."""
 
-    def initialize(self, server: ClassServer, guesses: Guesses) -> None:
-        self.server, self.guesses = server, guesses
-
-    def set_default_headers(self) -> None:
-        for name, value in HEADERS.items():
-            self.set_header(name, value)
-        self.clear_header("Server")
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        self.finish({"message": self._reason})
-
-    def log_exception(self, *args: Any) -> None:
-        """Say nothing: what learners send is no fault of the server."""
+    def initialize(self, server: ClassServer) -> None:
+        self.server = server
 
     @property
     def is_teacher(self) -> bool:
@@ -144,76 +148,39 @@ class _Handler(RequestHandler):
         return not self.is_teacher
 
 
-class _Page(_Handler):
-    def get(self) -> None:
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish((STATIC / "page.html").read_bytes())
-
-
-class _Static(RequestHandler):
+class _Page(_Teachers):
     def get(self, name: str) -> None:
-        for header, value in HEADERS.items():
-            self.set_header(header, value)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        given = "key" in self.request.query_arguments
+        joins = self.server.site is not None and not name and not given
+        self.finish((STATIC / ("join.html" if joins else "page.html")).read_bytes())
+
+
+class _Static(Handler):
+    def get(self, name: str) -> None:
         self.set_header("Content-Type", f"{FILES[name]}; charset=utf-8")
         self.finish((STATIC / name).read_bytes())
 
 
-class _Table(_Handler):
+class _Table(_Teachers):
     def get(self) -> None:
         if self.refuse_others():
             return
         server = self.server
         self.finish({
-            "code": server.table.code, "url": server.url, "problem": server.table.problem,
+            "code": server.table.code, "url": server.url,
+            "join_page": server.join_page, "problem": server.table.problem,
             "rows": server.table.rows(),
         })  # fmt: skip
 
 
-class _Export(_Handler):
+class _Export(_Teachers):
     def get(self) -> None:
         if self.refuse_others():
             return
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", 'attachment; filename="class.csv"')
         self.finish(as_csv(self.server.table))
-
-
-class _Learner(_Handler):
-    def post(self, what: str) -> None:
-        try:
-            self.finish(getattr(self, what)(self._body()))
-        except BatchError as error:
-            self.set_status(error.status)
-            if isinstance(error, TooManyGuesses):
-                self.set_header("Retry-After", str(error.wait_s))
-            self.finish({"code": error.code, "message": error.message})
-
-    def _body(self) -> dict[str, Any]:
-        try:
-            body = json.loads(self.request.body)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise invalid("body", None, "must be a JSON object", owner="request")
-        return body
-
-    def join(self, body: dict[str, Any]) -> dict[str, Any]:
-        address = self.request.remote_ip or ""
-        self.guesses.check(address)
-        if not self.server.table.is_code(body.get("code")):
-            self.guesses.add(address, body.get("code"))
-            raise Forbidden("WrongCode", "this is not the code of the class; ask for it again")
-        seat = self.server.table.join(
-            body.get("secret"), body.get("name", ""), body.get("lesson", "")
-        )
-        return {"seat": seat.number, "name": seat.name}
-
-    def report(self, body: dict[str, Any]) -> dict[str, Any]:
-        return {"seat": self.server.table.report(body.get("secret"), body).number}
-
-    def leave(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.server.table.leave(body.get("secret"))
-        return {}
 
 
 def as_csv(table: ClassTable) -> str:
@@ -236,7 +203,3 @@ def _own_address() -> str:
             return str(looking.getsockname()[0])
         except OSError:
             return "127.0.0.1"
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -133,8 +133,26 @@ class ClassTable:
         self._write()
         return seat
 
-    def report(self, secret: object, state: dict[str, Any]) -> Seat:
+    def seat(self, secret: object) -> Seat | None:
+        """The seat that was taken with a secret.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: the secret is none.
+        """
+        return self._seats.get(_digest(secret))
+
+    def report(self, secret: object, state: dict[str, Any], *, adds: bool = False) -> Seat:
         """Note how far a learner is.
+
+        Parameters
+        ----------
+        secret : str
+        state : dict
+            With ``exercise``, ``tries``, ``solved`` and ``stuck_s``.
+        adds : bool, default False
+            Whether exercises that were solved before stay so.
 
         Raises
         ------
@@ -143,7 +161,7 @@ class ClassTable:
         InvalidRequest
             ``InvalidPropertyValue``: that is no state.
         """
-        seat = self._seats.get(_digest(secret))
+        seat = self.seat(secret)
         if seat is None:
             raise NotFound("SeatNotFound", "no seat of this class was taken with this secret")
         known = set(exercises)
@@ -161,7 +179,8 @@ class ClassTable:
             raise invalid("stuck_s", stuck, "must be seconds", owner="report")
         now = self._clock()
         seat.exercise, seat.lesson, seat.tries = exercise, exercise[:2], tries
-        seat.solved = [one for one in known if one in solved]
+        done = {*(one for one in solved if isinstance(one, str)), *(seat.solved if adds else ())}
+        seat.solved = [one for one in exercises if one in done]
         seat.stuck_since = None if stuck is None else now - min(stuck, LONGEST_STUCK_S)
         seat.seen = now
         self._write()

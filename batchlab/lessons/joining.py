@@ -3,7 +3,8 @@
 Sent are the exercise, the number of tries, how long it has been tried and what is solved; never an
 answer. A thread sends it, and nobody waits for that: if the teacher's machine is gone, only the
 newest state is kept, and tried again from time to time. All notebooks of a folder share the seat,
-by a file beside them, until `leave` deletes it.
+by a file beside them, until `leave` deletes it. In a browser alone, the page of the class has
+joined (see `joining_in_browser`).
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from batchlab.background import need_machine, start, threads
+from batchlab.background import start, threads
 from batchlab.errors import BatchError, Conflict, invalid
+from batchlab.lessons.joining_in_browser import Sender, class_url
 from batchlab.lessons.progress import LESSON
 from batchlab.private_files import write_private
 
@@ -105,7 +107,11 @@ def join(code: str, url: str, name: str = "", *, folder: Path | None = None) -> 
         ``OperationInvalidForCurrentState``: the teacher's machine cannot be reached.
     """
     global _here  # noqa: PLW0603 - the class of this process
-    need_machine("A class is joined over a network")
+    if not threads():
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            "in a browser, open the address that the teacher shows and join there",
+        )
     given: Any
     for given, what in ((code, "code"), (name, "name")):
         if not isinstance(given, str):
@@ -125,6 +131,10 @@ def join(code: str, url: str, name: str = "", *, folder: Path | None = None) -> 
 def leave() -> None:
     """Leave the class: the teacher's table forgets your seat, and nothing more is sent."""
     global _here
+    if not threads():
+        if (page := class_url()) is not None:
+            _page_sender.leave(page)
+        return
     member, _here = _member(), None
     path = _file()
     if path is not None:
@@ -138,15 +148,19 @@ def leave() -> None:
 
 def tell(exercise: str, *, right: bool, tries: int, solved: Callable[[], list[str]]) -> None:
     """Note a check for the teacher, if a class was joined. Never waits, never fails."""
-    if not threads():
-        return
     if not right:
         _stuck.setdefault(exercise, time.monotonic())
-    member = _member()
-    if member is not None and (member.url, member.code) not in _gone:
-        done = solved()
-        since = None if exercise in done else _stuck.get(exercise)
-        _sender.send(member, {"exercise": exercise, "tries": tries, "solved": done}, since)
+    member = _member() if threads() else None
+    page = None if threads() else class_url()
+    if page is None and (member is None or (member.url, member.code) in _gone):
+        return
+    done = solved()
+    since = None if exercise in done else _stuck.get(exercise)
+    state = {"exercise": exercise, "tries": tries, "solved": done}
+    if page is not None:
+        _page_sender.send(page, state, since)
+    elif member is not None:
+        _sender.send(member, state, since)
 
 
 def _member() -> Membership | None:
@@ -291,3 +305,4 @@ def _sent(member: Membership, state: dict[str, Any], since: float | None) -> boo
 
 
 _sender = _Sender()
+_page_sender = Sender()

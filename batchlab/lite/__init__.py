@@ -9,6 +9,6 @@ of the lessons, `site` puts everything together, and `showing` is a server for a
 from __future__ import annotations
 
 from batchlab.lite.showing import SiteServer
-from batchlab.lite.site import Site, build_site
+from batchlab.lite.site import Site, build_site, ready_site
 
-__all__ = ["Site", "SiteServer", "build_site"]
+__all__ = ["Site", "SiteServer", "build_site", "ready_site"]

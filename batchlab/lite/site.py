@@ -17,8 +17,9 @@ from batchlab.extras import install_command
 from batchlab.lessons.notebooks import lessons_folder
 from batchlab.lite.lessons import Runs, write_lessons
 from batchlab.lite.packages import collect
+from batchlab.version import __version__
 
-__all__ = ["PYODIDE", "Site", "build_site"]
+__all__ = ["PYODIDE", "Site", "build_site", "ready_site"]
 
 PYODIDE = "314.0.7"
 """The version of Pyodide; its Python decides which compiled packages are downloaded."""
@@ -83,13 +84,36 @@ def build_site(output: Path, *, pyodide: Path | None = None) -> Site:
         lessons = write_lessons(source, work / "notebooks")
         _write_settings(work / "site", packages)
         _build(work)
-        (work / "output" / MARK).write_text(json.dumps({"lessons": lessons}, indent=1) + "\n")
+        mark = {"version": __version__, "lessons": lessons}
+        (work / "output" / MARK).write_text(json.dumps(mark, indent=1) + "\n")
         try:
             _put(work / "output", output)
         except OSError as error:
             reason = f"cannot be written to: {error.strerror or error}"
             raise invalid("output", str(output), reason, owner="batchlab lite") from None
-    return Site(output, lessons, sum(path.stat().st_size for path in output.rglob("*")))
+    return Site(output, lessons, _size(output))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*"))
+
+
+def ready_site(folder: Path, *, pyodide: Path | None = None) -> Site:
+    """Return the site in a folder; build it if there is none, or one of another batchlab.
+
+    Parameters
+    ----------
+    folder : Path
+    pyodide : Path, optional
+        As for `build_site`, with its errors.
+    """
+    try:
+        mark = json.loads((folder / MARK).read_bytes())
+        if mark["version"] == __version__:
+            return Site(folder, mark["lessons"], _size(folder))
+    except (OSError, ValueError, TypeError, LookupError):
+        pass  # there is none
+    return build_site(folder, pyodide=pyodide)
 
 
 def _need_libraries() -> None:

@@ -20,6 +20,7 @@ from batchlab.errors import BatchError, invalid
 from batchlab.extras import extra
 from batchlab.rest.auth import read_key
 from batchlab.rest.callers import Ways
+from batchlab.rest.https import read_certificate
 
 if TYPE_CHECKING:
     import ssl
@@ -169,7 +170,7 @@ class Endpoint:
             azure.put_before(before)
         elif page:
             service = before(service)
-        tls = _tls(cert, cert_key)
+        tls = read_certificate(cert, cert_key, "serve")
         self._cert = None if cert is None else Path(cert).absolute()
         pace = 0.0 if connection.speed else _check_speed(speed)
         if azure is None:
@@ -310,28 +311,6 @@ class Endpoint:
 
         self._pacer = threading.Thread(target=run, name="batchlab-clock", daemon=True)
         self._pacer.start()
-
-
-def _tls(cert: Any, key: Any) -> ssl.SSLContext | None:
-    """Read a certificate and its private key, from one file or two."""
-    if cert is None and key is None:
-        return None
-    if cert is None:
-        raise invalid("cert_key", key, "is the key of `cert`: give that too", owner="serve")
-    import ssl  # noqa: PLC0415 - for those who want it
-
-    for name, value in (("cert", cert), ("cert_key", key)):
-        if value is not None and not isinstance(value, (str, os.PathLike)):
-            raise invalid(name, value, "must be a path", owner="serve")
-        if value is not None and not os.access(value, os.R_OK):
-            raise invalid(name, str(value), "is not a readable file", owner="serve")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(cert, key, password="")  # else it would ask at the terminal
-    except (OSError, ValueError) as error:
-        reason = f"must be a PEM certificate with its key, without a password: {error}"
-        raise invalid("cert", str(cert), reason, owner="serve") from None
-    return context
 
 
 def random_key() -> str:

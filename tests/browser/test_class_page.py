@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batchlab.classroom import ClassServer, ClassTable
+from batchlab.classroom.site import LiteSite
 from helpers.chromium import PATIENCE_S, barriers, expect
 
 pytestmark = pytest.mark.ci("browser")
@@ -37,7 +38,7 @@ def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
                 table.report(secret, state)
         page.goto(server.page)
         page.wait_for_selector("tbody tr")
-        expect(page).to_have_url(f"{server.url}/")  # the key is not on the projector
+        expect(page).to_have_url(f"{server.url}/class")  # the key is not on the projector
         assert page.inner_text("#code") == "K7QM3X"
         rows = page.locator("tbody tr")
         assert [row.split("\t")[:2] for row in rows.all_inner_texts()] == [
@@ -58,6 +59,44 @@ def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
         assert problems == []
         server.stop()
         page.get_by_text("The class has ended").wait_for()
+    finally:
+        context.close()
+        server.stop()
+
+
+def test_learner_joins_leaves_and_comes_back(chromium: Any, tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/index.html").write_text("<title>The lessons</title>")
+    table = ClassTable("K7QM3X")
+    server = ClassServer(table, "127.0.0.1", site=LiteSite(tmp_path))
+    context = chromium.new_context(viewport={"width": 480, "height": 700})
+    try:
+        page = context.new_page()
+        page.goto(f"{server.url}/#WRONG1")
+        page.get_by_label("Your name").fill(NAME)
+        page.get_by_role("button", name="Join").click()
+        page.get_by_text("this is not the code of the class").wait_for()
+        page.get_by_label("Join code").fill("k7q m3x")
+        page.get_by_role("button", name="Join").click()
+        page.wait_for_function("document.title === 'The lessons'")
+        page.goto(server.join_page)
+        page.get_by_text(f"You have seat 1 as {NAME[:40]}.").wait_for()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert barriers(page, "html") == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 480
+        assert page.evaluate("document.cookie") == "", "no script can read it"
+        page.get_by_role("button", name="I am someone else").click()
+        assert page.get_by_label("Join code").input_value() == "K7QM3X"
+        assert barriers(page, "html") == []
+        page.get_by_role("button", name="Join").click()
+        page.wait_for_function("document.title === 'The lessons'")
+        assert [row["seat"] for row in table.rows()] == [1, 2]
+        page.goto(server.url)
+        page.get_by_text("You have seat 2.").wait_for()
+        page.get_by_role("button", name="Leave the class").click()
+        page.get_by_text("You have left the class").wait_for()
+        assert [row["seat"] for row in table.rows()] == [1]
     finally:
         context.close()
         server.stop()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab import background, lessons
+from batchlab import lessons
 from batchlab.classroom import ClassServer, ClassTable
 from batchlab.lessons import joining
 from helpers.waiting import until
@@ -258,12 +258,4 @@ def test_another_class_at_the_address_is_not_asked_again_and_again(server: Class
 @pytest.mark.parametrize("damage", [b"", b"{}", b'{"url": 1}', b"\xff"])
 def test_damaged_file_stops_no_check(folder: Path, damage: bytes) -> None:
     (folder / joining.FILE).write_bytes(damage)
-    assert lessons.check("00-1", 1).outcome == "not yet"
-
-
-def test_browser_cannot_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (background, joining):
-        monkeypatch.setattr(module, "threads", lambda: False)
-    with pytest.raises(bl.Conflict, match="A class is joined over a network, which Python in a"):
-        lessons.join("ABCDEF", "http://127.0.0.1:1")
     assert lessons.check("00-1", 1).outcome == "not yet"

@@ -17,6 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 import batchlab as bl
+from batchlab.classroom import ClassServer, ClassTable
+from batchlab.classroom.site import LiteSite
 from batchlab.cli import app
 from batchlab.lite import SiteServer, build_site, packages, site
 from batchlab.lite.lessons import runs
@@ -206,6 +208,48 @@ def test_lessons_run_in_the_browser_alone(built: Path, address: str) -> None:
             page.close()
 
 
+@pytest.mark.ci("browser")
+@pytest.mark.timeout(400)
+def test_learner_with_only_a_browser_is_seen_in_the_class(built: Path) -> None:
+    """By plain HTTP from another machine's view, where browsers allow less."""
+    table = ClassTable("K7QM3X")
+    server = ClassServer(table, site=LiteSite(built, "00-start-here.ipynb"))
+    try:
+        with launched() as chromium:
+            teacher = chromium.new_page()
+            teacher.goto(server.page)
+            teacher.get_by_text(server.join_page).wait_for()
+            page = chromium.new_page(viewport={"width": 1280, "height": 900})
+            outside: list[str] = []
+            address = server.url
+            page.route("**/*", functools.partial(_only_here, address=address, outside=outside))
+            page.goto(server.join_page)
+            page.get_by_label("Your name").fill("Ada")
+            page.get_by_role("button", name="Join").click()
+            ready = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+            page.wait_for_selector(ready, timeout=KERNEL_READY_S * 1000)
+            page.locator(".jp-CodeCell .cm-content").first.click()
+            page.keyboard.press("Control+A")
+            page.keyboard.insert_text(EXERCISE)
+            page.keyboard.press("Control+Enter")
+            row = teacher.locator("tbody tr")
+            solved = row.filter(has_text="00-1").filter(has_text="Ada")
+            solved.wait_for(timeout=KERNEL_READY_S * 1000)
+            assert solved.locator("td").all_inner_texts()[2::2] == ["2", "1"], "tries, solved"
+            assert outside == []
+    finally:
+        server.stop()
+
+
+EXERCISE = """\
+import batchlab as bl
+from batchlab import lessons
+lab = bl.SimulatedLab()
+job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))
+task = job.create_task("t", "/bin/sh -c 'echo $AZ_BATCH_NODE_ID'")
+first = lessons.check("00-1", job)
+task.wait()
+lessons.check("00-1", task)"""
 LAST_CELL_RAN = (
     "() => { const all = window.jupyterapp ? [] : [...document.querySelectorAll('.jp-CodeCell "
     ".jp-InputPrompt')].map(one => one.textContent);"

@@ -185,7 +185,7 @@ def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
     if name in (
         "batchlab.rest.server", "batchlab.rest.tunnel", "batchlab.rest.websocket",
-        "batchlab.classroom.server",
+        "batchlab.classroom.handler", "batchlab.classroom.server",
     ):  # fmt: skip
         assert not roots & {"dask", "distributed"}
     elif not name.startswith("batchlab.drivers.dask"):

@@ -7,7 +7,7 @@ const find = (id) => document.getElementById(id);
 const given = new URLSearchParams(location.search).get("key");
 if (given) {
   sessionStorage.setItem("key", given);
-  history.replaceState(null, "", location.pathname);
+  history.replaceState(null, "", "class");
 }
 const key = sessionStorage.getItem("key");
 
@@ -50,6 +50,8 @@ function show(table) {
   find("joining").hidden = find("scroll").hidden = find("export").hidden = false;
   find("code").textContent = table.code;
   find("join").textContent = `lessons.join("${table.code}", "${table.url}")`;
+  find("browser").hidden = !table.join_page;
+  find("address").textContent = table.join_page;
   find("command").textContent = `batchlab lab --join ${table.code} ${table.url}`;
   find("message").textContent = table.problem;
   const count = table.rows.length;
