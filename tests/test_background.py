@@ -16,6 +16,7 @@ from batchlab.history.watch import watch
 from batchlab.widgets.front_end import cell_id
 from batchlab.widgets.newest import Newest
 from batchlab.widgets.ui import UiThread
+from helpers.waiting import WAIT_S
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def in_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 from distributed import Worker
 
 from batchlab.core.messages import inputs, questions
@@ -33,6 +34,30 @@ def sleepers(seconds: float) -> list[int]:
         int(pid) for pid, state, command in rows
         if command == f"sleep {seconds}" and not state.startswith("Z")
     ]  # fmt: skip
+
+
+def children_with(word: str, pid: int | None = None, *, recursive: bool = False) -> list[Any]:
+    """The children of a process (this one by default) with a word in their command lines."""
+    return [
+        child for child in psutil.Process(pid).children(recursive=recursive)
+        if any(word in part for part in command_line(child))
+    ]  # fmt: skip
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """The command line of a process; empty if it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process is gone, or only waits to be reaped."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 class Node:

@@ -23,13 +23,16 @@ ONE = bl.ContainerConfiguration()
 IMAGE = "localhost/batchlab-busybox:latest"
 """What `real_image` imports: a static busybox, so that nothing is pulled."""
 
+HANGS_S = 60.0
+"""How long a fake engine hangs that has the file `hangs`."""
+
 _FAKE = """#!{python} -S
 import os, subprocess, sys, time
 folder, words = {folder!r}, sys.argv[1:]
 with open(folder + "/calls", "a") as file:
     print(*words, file=file)
 if os.path.exists(folder + "/hangs"):
-    time.sleep(60)
+    time.sleep({hangs})
 if os.path.exists(folder + "/broken"):
     sys.exit("Cannot connect to the daemon")
 if words[0] == "--config":
@@ -73,7 +76,7 @@ def fake_engine(folder: Path, name: str = "podman") -> Path:
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     program = folder / name
-    program.write_text(_FAKE.format(python=sys.executable, folder=str(folder)))
+    program.write_text(_FAKE.format(python=sys.executable, folder=str(folder), hangs=HANGS_S))
     program.chmod(0o755)
     return program
 

@@ -38,7 +38,7 @@ class Served:
         if self.at_a_time > 1:
             self._met.set()
         elif self.meets and arguments["method"] == "write":
-            self._met.wait(10)
+            self._met.wait(60)
         answer = pickle.dumps(self._folder.do(**pickle.loads(sent)))
         with self._lock:
             self._now -= 1

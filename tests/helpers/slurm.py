@@ -21,7 +21,7 @@ from pathlib import Path
 from helpers.ports import free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue")
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 CONFIG = """
 ClusterName=test

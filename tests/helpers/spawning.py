@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import psutil
@@ -16,7 +17,8 @@ import psutil
 from batchlab.drivers.dask import spawner, spawner_processes, spawners
 from batchlab.drivers.dask.guards import SessionTable
 from batchlab.drivers.dask.watchdog import kin_of
-from helpers.dask_labs import Node
+from helpers.dask_labs import Node, children_with
+from helpers.waiting import WAIT_S
 
 NAME = spawner.__file__
 
@@ -29,14 +31,7 @@ def at_work() -> list[spawners.Spawner]:
 
 def spawners_below(pid: int) -> list[psutil.Process]:
     """The spawners that a process and those below it have started."""
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        try:
-            if NAME in child.cmdline():
-                found.append(child)
-        except psutil.Error:
-            continue
-    return found
+    return children_with(NAME, pid, recursive=True)
 
 
 ESCAPE = """
@@ -51,6 +46,11 @@ if os.fork() == 0:
     os._exit(0)
 time.sleep(600)
 """
+
+
+def waiting_for(path: Path) -> list[str]:
+    """A command that ends when a file is there."""
+    return ["/bin/sh", "-c", f"until test -e {path}; do sleep 0.01; done"]
 
 
 @asynccontextmanager
@@ -113,7 +113,7 @@ class Talk:
 
     def report(self, number: int) -> tuple[Any, ...]:
         """Wait for the report of a command: without its number, and what has begun after it."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + WAIT_S
         while True:
             for found, *rest in self.reports:
                 if found == number:

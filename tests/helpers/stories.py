@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from distributed import Nanny
+from distributed.core import Status
 
 import batchlab as bl
 from batchlab.core.invariants import check
+from helpers.waiting import WAIT_S
 
 T = TypeVar("T")
 SHARED = "$AZ_BATCH_NODE_SHARED_DIR"
 LONG = "sleep 500"
 """Something that is still running when it is looked at, in every world."""
-SOON = "5m"
-"""Lab time in which everything that is under way must have happened."""
+SOON = "1h"
+"""Lab time in which everything that is under way must have happened, on a busy machine too."""
 SPEED = 10
+
+
+class Gate:
+    """Holds tasks back until it is opened; simulated ones for some seconds.
+
+    Attributes
+    ----------
+    script : str
+        What they have in their shell scripts.
+    """
+
+    def __init__(self, script: str, file: Path | None = None) -> None:
+        self.script = script
+        self._file = file
+
+    def open(self) -> None:
+        """Let them go on."""
+        if self._file is not None:
+            self._file.touch()
 
 
 class World:
@@ -45,9 +71,21 @@ class World:
         """A command that takes so many seconds of lab time."""
         return f"sleep {seconds if self.name == 'simulated' else seconds / self.speed}"
 
+    @cached_property
+    def _folder(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="gates-"))
+
+    def gate(self, seconds: float = 15) -> Gate:
+        """A gate that is closed."""
+        if self.name == "simulated":
+            return Gate(self.sleep(seconds))
+        file = self._folder / f"gate-{uuid.uuid4()}"
+        return Gate(f"until test -e {file}; do sleep 0.02; done", file)
+
     def until(self, seen: Callable[[], Any]) -> None:
         """Let time pass until something is seen that no state tells of."""
-        deadline = self.lab.now + timedelta(minutes=5)
+        speed = 60 if self.name == "simulated" else self.speed
+        deadline = self.lab.now + timedelta(seconds=WAIT_S) * speed
         while not _sees(seen):
             assert self.lab.now < deadline, "it was not seen in time"
             if self.name == "simulated":
@@ -61,14 +99,9 @@ class World:
             self.lab._connection.world.lose_node(node.id)
             return
         assert self.name == "processes"
-        job = self.lab.create_job("who", node.pool_id, priority=1000)
-        for task in job.create_tasks([sh("echo $AZ_BATCH_NODE_ID $PPID")] * 4):
-            task.wait(timeout=SOON)
-            node_id, pid = task.stdout.split()
-            if node_id == node.id:
-                os.kill(int(pid), signal.SIGKILL)
-                return
-        pytest.fail(f"no task ran on {node.id}")
+        nannies = [each for each in Nanny._instances if each.name == node.id]
+        (nanny,) = [each for each in nannies if each.status == Status.running]
+        os.kill(nanny.pid, signal.SIGKILL)
 
     def end(self) -> None:
         """Close the lab, and see that all that must hold holds."""
@@ -76,6 +109,8 @@ class World:
             if self.name == "simulated":
                 check(self.lab._connection.engine.core.state)
             self.lab.close()
+        if "_folder" in vars(self):
+            shutil.rmtree(self._folder)
 
 
 def _sees(seen: Callable[[], Any]) -> Any:

@@ -12,14 +12,11 @@ $NodeDeallocationOption = taskcompletion;
 """
 
 
-@pytest.fixture(params=["simulated", "light"])
-def lab(request):
-    fast = bl.SimulatedLab(boot="30s") if request.param == "simulated" else bl.Lab(speed=300)
-    with fast as lab:
-        yield lab
+pytestmark = pytest.mark.settings(speed=300)
+LATER = "5h"  # a minute
 
 
-def test_pool_follows_its_formula_up_and_down(lab):
+def test_pool_follows_its_formula_up_and_down(world, lab):
     pool = lab.create_pool(
         "p",
         enable_auto_scale=True,
@@ -29,13 +26,12 @@ def test_pool_follows_its_formula_up_and_down(lab):
     assert pool.target_dedicated_nodes == 0
     job = lab.create_job("j", pool)
     job.create_tasks(["/bin/true"] * 3)
-    job.tasks.wait(timeout="30m")
+    job.tasks.wait(timeout=LATER)
     assert job.counts.succeeded == 3
     assert len({task.node_id for task in job.tasks.values()}) <= 2
-    while pool.current_dedicated_nodes:  # it shrinks once the samples show no tasks any more
-        pool.wait("resizing", timeout="30m")
-        pool.wait("steady", timeout="30m")
-    assert pool.current_dedicated_nodes == 0
+    # It shrinks once the samples show no tasks any more.
+    world.until(lambda: pool.current_dedicated_nodes == 0)
+    pool.wait("steady", timeout=LATER)
     targets = [run.target_dedicated_nodes for run in pool.auto_scale_history]
     assert targets[0] == 0
     assert max(targets) == 2
@@ -49,7 +45,7 @@ def test_pool_follows_its_formula_up_and_down(lab):
 @pytest.mark.rule(83)
 def test_formula_is_tried_without_changing_the_pool(lab):
     pool = lab.create_pool("p", target_dedicated_nodes=1)
-    pool.wait("steady", timeout="10m")
+    pool.wait("steady", timeout=LATER)
     run = pool.evaluate_auto_scale("$TargetDedicatedNodes = $CurrentDedicatedNodes + 2;")
     assert run.target_dedicated_nodes == 3
     assert pool.target_dedicated_nodes == 1
@@ -63,11 +59,11 @@ def test_pool_with_a_formula_is_not_resized_by_hand(lab):
     pool = lab.create_pool(
         "p", enable_auto_scale=True, auto_scale_formula="$TargetDedicatedNodes = 1;"
     )
-    pool.wait("steady", timeout="10m")
+    pool.wait("steady", timeout=LATER)
     with pytest.raises(bl.Conflict, match="disable it before a resize"):
         pool.resize(2)
     assert (pool.target_dedicated_nodes, pool.allocation_state) == (1, "steady")
     pool.disable_auto_scale()
     pool.resize(0)
-    pool.wait("steady", timeout="10m")
+    pool.wait("steady", timeout=LATER)
     assert (pool.current_dedicated_nodes, pool.auto_scale_formula) == (0, None)

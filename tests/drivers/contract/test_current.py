@@ -26,7 +26,7 @@ for number in range(6):
         time.sleep(500)  # until the node goes away under it
 parts = job.tasks.filter(id="part*")
 for task in parts.values():
-    task.wait(timeout="5m")
+    task.wait(timeout="1h")
 print(added, *(task.stdout.strip() for task in parts.values()))
 """
 
@@ -50,7 +50,7 @@ def test_manager_adds_tasks_to_its_job_and_resumes_after_a_restart(world, lab, p
     task = job.tasks["manager"]
     world.until(lambda: "part2" in job.tasks)
     pool.nodes[task.node_id].reboot()
-    job.wait("completed", timeout="20m")
+    job.wait("completed", timeout="1h")
     assert task.stderr == ""
     assert task.stdout == "3 part0 part1 part2 part3 part4 part5\n"
     assert (task.exit_code, task.requeue_count, job.terminate_reason) == (0, 1, "JMComplete")
@@ -70,7 +70,7 @@ def test_task_sees_the_whole_account_and_all_of_its_own(lab, program):
             assert lab.pools["p"].nodes[task.node_id].state == "running"
             assert abs((lab.now - task.start_time).total_seconds()) < 300
             lab.jobs["other"].terminate()
-            lab.jobs["other"].wait(timeout="5m", watch=lambda: None)
+            lab.jobs["other"].wait(timeout="1h", watch=lambda: None)
             try:
                 lab.create_pool("p")
             except bl.Conflict as error:
@@ -78,7 +78,7 @@ def test_task_sees_the_whole_account_and_all_of_its_own(lab, program):
     """
     text = "open('note.txt', 'w').write('mine')\nif True:" + look
     task = job.create_task("look", program(text))
-    task.wait(timeout="5m")
+    task.wait(timeout="1h")
     assert (task.stdout, task.stderr) == ("Lab.current() PoolExists\n", "")
     assert lab.jobs["other"].state == "completed"
     assert lab.pools["p"].state == "active"
@@ -95,18 +95,18 @@ for wait in (job.tasks.wait, job.wait, me.wait, lambda: job.wait("deleted")):
         wait()
     except bl.WaitNeverEnds as error:
         print(error.code)
-other.wait(timeout="5m")
-me.wait("running", timeout="5m")
+other.wait(timeout="1h")
+me.wait("running", timeout="1h")
 print(other.state)
 """
     job = lab.create_job("j", pool_of(lab, 2), job_release_task=program(
-        "import batchlab as bl; bl.Job.current().tasks.wait(timeout='5m')"
+        "import batchlab as bl; bl.Job.current().tasks.wait(timeout='1h')"
     ), job_preparation_task="/bin/true")  # fmt: skip
     task = job.create_task("look", f"{sys.executable} -c '{look}'")
-    task.wait(timeout="5m")
+    task.wait(timeout="1h")
     assert (task.stderr, task.stdout) == ("", "WaitsForItself\n" * 4 + "completed\n")
     job.terminate()
-    job.wait(timeout="5m")
+    job.wait(timeout="1h")
     assert {row.job_release_task_execution_info.exit_code for row in job.preparations} == {0}
 
 
@@ -155,7 +155,7 @@ look = "import batchlab as bl; print(*bl.Lab.current().pools)"
 with bl.Lab() as inner:
     pool = inner.create_pool("inner", target_dedicated_nodes=1)
     task = inner.create_job("j", pool).create_task("t", f"{sys.executable} -c '{look}'")
-    task.wait(timeout="1m")
+    task.wait(timeout="90s")
     print(task.stdout.strip(), *bl.Lab.current().pools)
 """
     job = lab.create_job("j", pool_of(lab))

@@ -130,9 +130,11 @@ def test_files_of_a_task_that_has_not_started_are_not_available(lab):
 
 def test_stdout_can_be_read_while_the_task_runs_and_followed_to_its_end(world, lab):
     job = lab.create_job("j", pool_of(lab))
-    task = only(start(job, sh(f"echo first; {world.sleep(4)}; echo second")))
+    gate = world.gate()
+    task = only(start(job, sh(f"echo first; {gate.script}; echo second")))
     world.until(lambda: task.stdout == "first\n")
     assert task.state == "running"
+    gate.open()
     assert "".join(task.files.tail("stdout.txt", follow=True)) == "first\nsecond\n"
     assert task.state == "completed"
 

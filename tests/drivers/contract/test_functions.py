@@ -250,7 +250,7 @@ def test_function_runs_again_when_its_node_is_lost(world, lab):
     task = job.submit(work, str(first))
     world.until(lambda: first.exists() and first.read_text())
     os.kill(int(first.read_text()), signal.SIGKILL)
-    assert task.result(timeout="10m") == "again"
+    assert task.result(timeout=SOON) == "again"
     assert (task.retry_count, task.exit_code) == (0, 0)
 
 
@@ -348,7 +348,7 @@ def test_function_adds_functions_to_its_own_job(job):
     def work():
         inner = bl.Job.current()
         mine = bl.Task.current().id
-        return mine, inner.map(lambda x: x + 1, [1, 2]).results(timeout="5m")
+        return mine, inner.map(lambda x: x + 1, [1, 2]).results(timeout="1h")
 
     assert job.submit(work).result(timeout=SOON) == ("work-001", [2, 3])
 

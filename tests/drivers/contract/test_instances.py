@@ -172,11 +172,11 @@ def test_instances_that_take_too_long_to_coordinate_are_ended(lab):
     pool = talking(lab, 2)
     job = lab.create_job("j", pool)
     script = sh(f"[ $AZ_BATCH_IS_CURRENT_NODE_MASTER = true ] || {LONG}")
-    limits = bl.TaskConstraints(max_wall_clock_time="10s")
+    limits = bl.TaskConstraints(max_wall_clock_time="30s")
     task = together(job, "echo never", script, 2, constraints=limits)
     task.wait(timeout=SOON)
     assert (task.exit_code, task.failure_info.code) == (137, "TaskEnded")
-    assert "max_wall_clock_time of 10s" in task.failure_info.message
+    assert "max_wall_clock_time of 30s" in task.failure_info.message
     assert (task.stdout, only(task.subtasks).exit_code) == ("", 137)
 
 

@@ -18,10 +18,12 @@ def test_manager_that_ends_ends_its_job_and_what_runs_in_it(world, lab, code):
     pool = pool_of(lab, 2, task_slots_per_node=3)
     release = sh(f"echo released >> {SHARED}/released")
     settings = {"job_preparation_task": "true", "job_release_task": release}
-    job, manager = managed(lab, pool, sh(f"{world.sleep(15)}; exit {code}"), settings)
+    gate = world.gate()
+    job, manager = managed(lab, pool, sh(f"{gate.script}; exit {code}"), settings)
     tasks = start(job, *[LONG] * 3)
     waiting = job.create_task("waiting", "true")
     assert {task.node_id for task in tasks}.isdisjoint({manager.node_id})
+    gate.open()
     job.wait("completed", timeout=SOON)
     assert (job.terminate_reason, manager.exit_code) == ("JMComplete", code)
     assert [task.failure_info.code for task in tasks] == ["TaskEnded"] * 3

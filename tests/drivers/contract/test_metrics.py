@@ -24,9 +24,15 @@ def test_formula_sees_what_the_nodes_use(world, lab):
     job = lab.create_job("j", pool)
     start(job, "/bin/sh -c 'while true; do :; done'" if world.name != "simulated" else LONG)
     pool.enable_auto_scale("x = 1;")
-    world.until(lambda: (run := pool.evaluate_auto_scale(PICTURE)).error is None
-                and all(run.variables.values()) and run.variables["cpu"][0] > 5)  # fmt: skip
-    seen = {name: value[0] for name, value in pool.evaluate_auto_scale(PICTURE).variables.items()}
+    seen = {}
+
+    def busy():
+        run = pool.evaluate_auto_scale(PICTURE)
+        if run.error is None and all(run.variables.values()):
+            seen.update({name: value[0] for name, value in run.variables.items()})
+        return seen.get("cpu", 0) > 5
+
+    world.until(busy)
     assert 5 < seen["cpu"] <= 100
     assert seen["memory"] > 0
     assert seen["seconds"] >= 0

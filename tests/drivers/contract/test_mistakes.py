@@ -80,7 +80,7 @@ def test_schedule_made_twice_at_once_is_made_once(lab):
 
 def test_schedules_due_at_the_same_moment_both_run(lab):
     pool = pool_of(lab)
-    until = lab.now + timedelta(seconds=20)
+    until = lab.now + timedelta(seconds=40)
     manager = bl.JobManagerTask(id="manager", command_line="true")
     schedules = [
         lab.create_job_schedule(

@@ -113,9 +113,11 @@ def test_node_disabled_with_taskcompletion_runs_its_task_to_the_end(world, lab):
     pool = pool_of(lab)
     node = only(pool.nodes.values())
     job = lab.create_job("j", pool)
-    task = only(start(job, world.sleep(4)))
+    gate = world.gate()
+    task = only(start(job, sh(gate.script)))
     node.disable_scheduling("taskcompletion")
     assert node.state == "running"
+    gate.open()
     node.wait("offline", timeout=SOON)
     assert (task.state, task.exit_code) == ("completed", 0)
     assert job.create_task("more", "true").state == "active"

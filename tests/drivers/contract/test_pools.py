@@ -43,13 +43,15 @@ def test_pool_shrunk_by_default_queues_running_tasks_again(lab):
 def test_pool_shrunk_with_taskcompletion_waits_for_running_tasks(world, lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
-    task = only(start(job, world.sleep(5)))
+    gate = world.gate()
+    task = only(start(job, sh(gate.script)))
     pool.resize(0, node_deallocation_option="taskcompletion")
     assert pool.allocation_state == "resizing"
     with refused("PoolBeingResized"):
         pool.resize(2)
     with refused("PoolBeingResized"):
         pool.remove_nodes(list(pool.nodes))
+    gate.open()
     pool.wait("steady", timeout=SOON)
     assert (task.state, task.exit_code, task.requeue_count) == ("completed", 0, 0)
     assert (pool.current_dedicated_nodes, len(pool.nodes)) == (0, 0)
@@ -73,13 +75,13 @@ def test_pool_shrunk_with_terminate_ends_running_tasks_for_good(lab):
 def test_pool_shrunk_with_retaineddata_waits_until_files_are_no_longer_kept(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
-    task = job.create_task("t", "echo kept", constraints=bl.TaskConstraints(retention_time="10s"))
+    task = job.create_task("t", "echo kept", constraints=bl.TaskConstraints(retention_time="30s"))
     task.wait(timeout=SOON)
     ended = task.end_time
     pool.remove_nodes([task.node_id], node_deallocation_option="retaineddata")
     assert task.stdout == "kept\n"
     pool.wait("steady", timeout=SOON)
-    assert (lab.now - ended).total_seconds() >= 10
+    assert (lab.now - ended).total_seconds() >= 30
     assert len(pool.nodes) == 0
 
 

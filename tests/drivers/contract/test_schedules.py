@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 import batchlab as bl
-from helpers.stories import LONG, SOON, only, pool_of, refused, spot_of
+from helpers.stories import LONG, SOON, only, pool_of, refused, sh, spot_of
 
 MINUTES = pytest.mark.settings(speed=100)
-LATER = "30m"
+LATER = "2h"
 
 
 def job_of(pool, command_line=None, **settings):
@@ -85,12 +85,14 @@ def test_schedule_without_recurrence_is_completed_with_its_only_job(lab):
 @MINUTES
 def test_schedule_disabled_makes_no_job_until_it_is_enabled(world, lab):
     pool = pool_of(lab)
+    gate = world.gate(30)
     schedule = lab.create_job_schedule(
-        "s", schedule="1m", job_specification=job_of(pool, world.sleep(30))
+        "s", schedule="1m", job_specification=job_of(pool, sh(gate.script))
     )
     schedule.disable()
     first = schedule.recent_job
     due = schedule.next_run_time
+    gate.open()
     first.wait("completed", timeout=LATER)
     world.until(lambda: lab.now > due + timedelta(seconds=5))
     assert (lab.jobs.ids(), schedule.state) == (["s:job-1"], "disabled")

@@ -10,10 +10,12 @@ from helpers.stories import LONG, SHARED, SOON, only, pool_of, run, sh, start
 def test_job_runs_no_more_tasks_at_a_time_than_it_may(world, lab):
     pool = pool_of(lab, 2, task_slots_per_node=4)
     job = lab.create_job("j", pool, max_parallel_tasks=3)
-    tasks = job.create_tasks([world.sleep(2)] * 7)
+    gate = world.gate(2)
+    tasks = job.create_tasks([sh(gate.script)] * 7)
     running = [task for task in tasks if task.state == "running"]
     assert len(running) == 3
     assert tasks[-1].explain().codes == ["MaxParallelTasks"]
+    gate.open()
     job.tasks.wait(timeout=SOON)
     moments = [(task.start_time, task.end_time) for task in tasks]
     most = max(sum(s <= begun < e for s, e in moments) for begun, _ in moments)
@@ -42,9 +44,11 @@ def test_job_of_higher_priority_takes_the_place_of_one_that_makes_room(world, la
     goes = only(start(low, sh(script)))
     world.until(lambda: node.files.text("shared/runs") == "task001\n")
     high = lab.create_job("high", pool, priority=5)
-    task = high.create_task("t", world.sleep(2))
+    gate = world.gate()
+    task = high.create_task("t", sh(gate.script))
     task.wait("running", timeout=SOON)
     assert (stays.state, goes.state) == ("running", "active")
+    gate.open()
     assert (goes.requeue_count, goes.retry_count) == (1, 0)
     world.until(lambda: node.files.text("shared/runs") == "task001\n" * 2)
     assert (task.exit_code, goes.state) == (0, "running")

@@ -23,7 +23,7 @@ def test_pool_of_both_kinds_tells_its_tasks_which_one_they_are_on(lab):
 
 @pytest.mark.rule(48)
 @pytest.mark.processes
-@pytest.mark.settings(spot_return="10s")
+@pytest.mark.settings(spot_return="30s")
 def test_node_preempted_loses_its_files_and_its_task_runs_again(world, lab):
     mark = sh(f"echo start >> {SHARED}/starts")
     pool, (node,) = spot_of(lab, start_task=mark)
@@ -98,7 +98,7 @@ def test_node_preempted_and_back_at_once_is_itself(lab):
     assert (node.ip_address, pool.nodes.ids()) == (address, [node.id])
 
 
-@pytest.mark.settings(spot_return="10s")
+@pytest.mark.settings(spot_return="30s")
 def test_node_preempted_while_its_start_task_runs_comes_back(lab):
     pool = lab.create_pool("p", target_low_priority_nodes=1, start_task=LONG)
     node = only(pool.nodes.values())

@@ -198,7 +198,7 @@ def test_task_that_is_terminated_uploads_nothing(lab):
 
 def test_task_that_is_too_slow_uploads_what_it_has(lab):
     results = lab.storage.create_container("results")
-    limit = bl.TaskConstraints(max_wall_clock_time="2s")
+    limit = bl.TaskConstraints(max_wall_clock_time="20s")
     spec = task_of("echo hi; sleep 500", output_files=[output("../std*")], constraints=limit)
     task = only(run(lab.create_job("j", pool_of(lab)), spec))
     assert task.failure_info.code == "TaskEnded"
@@ -218,11 +218,13 @@ def test_output_of_a_job_manager_is_uploaded(lab):
 def test_container_that_goes_away_in_the_middle_of_an_upload_fails_that_task_only(world, lab):
     results = lab.storage.create_container("results")
     job = lab.create_job("j", pool_of(lab))
+    gate = world.gate()
     spec = bl.TaskSpec(
-        id="t", command_line=sh(f"echo hi > a; {world.sleep(3)}"), output_files=[output("*")]
+        id="t", command_line=sh(f"echo hi > a; {gate.script}"), output_files=[output("*")]
     )
     task = only(start(job, spec))
     results.delete()
+    gate.open()
     task.wait(timeout=SOON)
     assert task.failure_info.code == "FileUploadContainerNotFound"
     lab.storage.create_container("results")

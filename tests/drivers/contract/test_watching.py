@@ -5,6 +5,7 @@ import pytest
 from batchlab import BatchError, JobPreparationTask, TaskConstraints
 from batchlab.history.schema import KINDS, OUTCOMES
 from batchlab.history.watch import Tables, watch
+from helpers.stories import SOON, sh
 
 
 def told(lab, since=0):
@@ -81,13 +82,15 @@ def test_watch_knows_how_a_lab_ended(lab):
 
 
 @pytest.mark.processes
-def test_node_that_is_lost_on_request_comes_back_and_its_task_runs_again(lab):
+def test_node_that_is_lost_on_request_comes_back_and_its_task_runs_again(world, lab):
     pool = lab.create_pool("p", target_dedicated_nodes=1)
     job = lab.create_job("j", pool)
-    task = job.create_task("t", "/bin/sh -c 'sleep 2'")
+    gate = world.gate(2)
+    task = job.create_task("t", sh(gate.script))
     task.wait("running")
     lab._connection.lose_node("p", task.node_id)
-    task.wait(timeout="2m")
+    gate.open()
+    task.wait(timeout=SOON)
     assert task.exit_code == 0
     assert bars(told(lab)[0]) == [("task", "lost"), ("task", "success")]
 

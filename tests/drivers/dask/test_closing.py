@@ -1,6 +1,7 @@
 """Labs whose client, cluster, scheduler or event loop ends before them: every call says so."""
 
 import asyncio
+import statistics
 import subprocess
 import sys
 import threading
@@ -22,16 +23,18 @@ ADVICE = {
     "ended": r"scheduler at \S+ has stopped.*make the Lab again",
     "loop": r"event loop .*has stopped.*Make the Lab again.*lab\.close\(\) before",
 }
-PATIENCE_S = 6.0
-"""How long a call may take to say that it is in vain."""
+PATIENCE_S = 30.0
+"""How long a call may take on a busy machine to say that it is in vain."""
+QUICK_S = 0.3
+"""How long the first call after the loss of a scheduler waits here; the others do not."""
 
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch):
     """Without this, the first call after the loss of a scheduler waits for a minute."""
-    monkeypatch.setattr(link, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(link, "PATIENCE_S", QUICK_S)
     monkeypatch.setattr(link, "PAUSE_S", 0.1)
-    monkeypatch.setattr(remote, "WAIT_PATIENCE_S", 0.3)
+    monkeypatch.setattr(remote, "WAIT_PATIENCE_S", QUICK_S)
 
 
 CLUSTER = """
@@ -203,13 +206,15 @@ def test_every_call_says_what_was_closed_before_the_lab_and_what_to_do(attached_
     kind, code = bl.Conflict, "OperationInvalidForCurrentState"
     if first == "scheduler":  # it may only be the network
         kind, code = bl.ServerBusy, "OperationTimedOut"
-    calls, began = dict(calls_of(things)), time.monotonic()
+    calls, took = dict(calls_of(things)), []
     assert len(calls) > 100
     for name, call in calls.items():
+        began = time.monotonic()
         error = refusal_of(call, PATIENCE_S, name)
+        took.append(time.monotonic() - began)
         assert isinstance(error, kind), (name, error)
         assert error.code == code, name
-    assert time.monotonic() - began < 3 * PATIENCE_S
+    assert statistics.median(took) < QUICK_S
     advice = "ended" if (attached_to, first) == ("address", "cluster") else first
     with pytest.raises(kind, match=ADVICE[advice]):
         things.lab.pools.views()
@@ -217,8 +222,8 @@ def test_every_call_says_what_was_closed_before_the_lab_and_what_to_do(attached_
     began = time.monotonic()
     things.lab.close()
     things.lab.close()
-    assert time.monotonic() - began < 2
-    assert not [record for record in caplog.records if record.levelname != "INFO"]
+    assert time.monotonic() - began < PATIENCE_S
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
     with pytest.raises(bl.Conflict, match="the lab is closed"):
         things.lab.pools.views()
     things.close()
@@ -244,7 +249,7 @@ def test_two_closed_before_the_lab_are_as_one(order):
     assert isinstance(error, bl.ServerBusy if "scheduler" in order else bl.Conflict)
     began = time.monotonic()
     things.lab.close()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENCE_S
     things.close()
 
 
@@ -265,10 +270,10 @@ def test_displays_show_their_text_and_the_reason(static, monkeypatch):
 
 
 def test_wait_is_refused_when_the_cluster_is_closed_meanwhile(things):
-    things.job.create_task("long", "sleep 7031")
+    things.job.create_task("long", "sleep 7062")
     closing = threading.Timer(0.5, things.cluster.close)
     closing.start()
-    error = refusal_of(things.job.tasks.wait, PATIENCE_S + 2)
+    error = refusal_of(things.job.tasks.wait, PATIENCE_S)
     closing.join()
     assert isinstance(error, bl.Conflict)
     assert error.code == "OperationInvalidForCurrentState"
@@ -278,7 +283,7 @@ def test_watch_of_a_lab_ends_with_the_reason(things):
     seen = watch(things.lab._connection)
     until(lambda: seen.tables.now)
     things.cluster.close()
-    until(lambda: seen.ended, PATIENCE_S)
+    until(lambda: seen.ended)
     assert "make the Lab again" in seen.ended
 
 

@@ -1,8 +1,10 @@
 """Labs on clusters of somebody else: workers are taken, and given back as they were."""
 
+import time
 from datetime import timedelta
 
 import dask
+import msgspec
 import pytest
 from distributed import Client, LocalCluster
 
@@ -13,7 +15,7 @@ from batchlab.errors import (
     BatchError,
     InvalidRequest,
 )
-from helpers.dask_labs import add_tasks, finish, make_pool, sleepers, text
+from helpers.dask_labs import add_tasks, finish, is_running, make_pool, sleepers, text
 from helpers.waiting import WAIT_S, until
 
 
@@ -74,8 +76,13 @@ def test_cluster_without_enough_workers_ends_the_resize_in_time_with_azures_erro
     cluster, tmp_path
 ):
     lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path, speed=100)
-    spec = PoolSpec(id="p", target_dedicated_nodes=3, resize_timeout=timedelta(minutes=5))
+    spec = PoolSpec(id="p", target_dedicated_nodes=2, resize_timeout=timedelta(hours=1))
     lab.request(inputs.CreatePool(spec=spec))
+    lab.wait(questions.PoolIs(pool_id="p", state="steady"), 100 * WAIT_S)
+    short = inputs.ResizePool(
+        pool_id="p", target_dedicated_nodes=3, resize_timeout=timedelta(minutes=5)
+    )
+    lab.request(short)
     lab.wait(questions.PoolIs(pool_id="p", state="steady"), 100 * WAIT_S)
     pool = lab.ask(questions.GetPool(pool_id="p"))
     assert pool.current_dedicated_nodes == 2
@@ -84,7 +91,7 @@ def test_cluster_without_enough_workers_ends_the_resize_in_time_with_azures_erro
     with Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(3, timeout=WAIT_S)
     assert lab.ask(questions.GetPool(pool_id="p")).current_dedicated_nodes == 2  # it is over
-    lab.request(inputs.ResizePool(pool_id="p", target_dedicated_nodes=3))
+    lab.request(msgspec.structs.replace(short, resize_timeout=timedelta(hours=1)))
     lab.wait(questions.PoolIs(pool_id="p", state="steady"), 100 * WAIT_S)
     assert lab.ask(questions.GetPool(pool_id="p")).current_dedicated_nodes == 3
     lab.close()
@@ -149,12 +156,18 @@ def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
 
 @pytest.mark.ci("clusters")
 def test_cluster_with_an_idle_time_out_does_not_end_amid_a_run(tmp_path):
-    impatient = dask.config.set({"distributed.scheduler.idle-timeout": "1s"})
+    impatient = dask.config.set({"distributed.scheduler.idle-timeout": "600s"})
     with impatient, LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                                  dashboard_address=":0") as cluster:  # fmt: skip
         lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path)
         make_pool(lab)
-        add_tasks(lab, "sleep 3")
+        go = tmp_path / "go"
+        add_tasks(lab, f"sh -c 'until test -e {go}; do sleep 0.05; done'")
+        until(lambda: is_running(lab))
+        cluster.scheduler.idle_timeout = 1.0
+        time.sleep(3)  # longer than that
+        cluster.scheduler.idle_timeout = 600.0
+        go.touch()
         assert finish(lab)[0].exit_code == 0
         until(lambda: cluster.scheduler.idle_since)  # nothing is left to do
         lab.close()

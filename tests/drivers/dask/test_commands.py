@@ -8,7 +8,7 @@ from batchlab.drivers.dask import attachment
 from helpers.dask_commands import Commands
 from helpers.waiting import until
 
-SOON = "30s"
+SOON = "60s"
 
 
 @pytest.fixture
@@ -27,11 +27,12 @@ def pool_of_two(lab):
     return pool
 
 
-def processes_of(command):
+def waiting_for(path):
+    """The shells that wait for a file."""
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if (process.info["cmdline"] or [])[-2:] == list(command)
+        if str(path) in " ".join((process.info["cmdline"] or [])[2:3])
     ]
 
 
@@ -64,19 +65,20 @@ def test_commands_serve_a_job_and_outlive_the_client_that_began_it(commands):
 
 
 @pytest.mark.ci("clusters")
-def test_command_of_a_worker_killed_in_the_middle_of_tasks_loses_none(commands):
+def test_command_of_a_worker_killed_in_the_middle_of_tasks_loses_none(commands, tmp_path):
     with bl.Lab(commands.address) as lab:
         pool = pool_of_two(lab)
         job = lab.create_job("j", pool)
-        job.create_tasks(["sleep 2.25"] * 6)
-        until(lambda: len(processes_of(("sleep", "2.25"))) == 2)
-        before = processes_of(("sleep", "2.25"))
+        go = tmp_path / "go"
+        job.create_tasks([f"/bin/sh -c 'until test -e {go}; do sleep 0.05; done'"] * 6)
+        before = until(lambda: len(found := waiting_for(go)) == 2 and found)
         nanny = psutil.Process(commands.started[1].pid)
         (worker,) = [
             child for child in nanny.children(recursive=True)
             if any(grand.pid in {p.pid for p in before} for grand in child.children())
         ]  # fmt: skip
         worker.kill()
+        go.touch()
         job.tasks.wait(timeout="60s")
         assert job.counts.succeeded == 6
         assert all(task.retry_count == task.requeue_count == 0 for task in job.tasks.values())

@@ -53,7 +53,7 @@ def test_worker_of_a_deallocated_process_node_ends(tmp_path):
     worker = int(text(lab, "t0"))
     assert psutil.pid_exists(worker)
     switch(lab, inputs.DeallocateNode, node.id, "deallocated")
-    assert not psutil.pid_exists(worker)
+    until(lambda: not psutil.pid_exists(worker))
     switch(lab, inputs.StartDeallocatedNode, node.id, "idle")
     assert int(text(lab, "t0")) == worker  # the files are still there
     lab.close()

@@ -27,11 +27,17 @@ def reopened(folder: Path, **options: Any) -> bl.SimulatedLab:
 LEFT = """
 import batchlab as bl, os, psutil, time
 
+def words(child):
+    try:
+        return child.cmdline()
+    except psutil.Error:  # it has ended
+        return []
+
 def children(word):
     this = psutil.Process()
     own = this.cmdline()  # with all these words, and a child has it until it becomes its command
     return [child.pid for child in this.children(recursive=True)
-            if child.cmdline() != own and word in " ".join(child.cmdline())]
+            if words(child) != own and word in " ".join(words(child))]
 
 lab = bl.Lab(journal={folder!r})
 job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))

@@ -43,7 +43,7 @@ class Store:
 
         class Waiting(io.BytesIO):
             def read(self, size=-1):
-                store.gate.wait(20)
+                store.gate.wait(60)
                 return file.read(size)
 
         return Waiting()
@@ -81,7 +81,7 @@ def test_package_wanted_by_many_at_once_is_unpacked_once(tmp_path):
     until(lambda: store.opened)
     store.gate.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert store.opened == 1
     assert contents(tmp_path) == {"a": "x"}
     assert os.listdir(tmp_path / "volatile") == []
@@ -227,13 +227,13 @@ def test_node_that_is_told_to_go_while_it_unpacks_goes_at_once(how, monkeypatch)
         pool = lab.create_pool(
             "p", target_dedicated_nodes=1, application_package_references=[package]
         )
-        assert begun.wait(20)
+        assert begun.wait(60)
         if how == "delete":
             pool.delete()
-            pool.wait("deleted", timeout="30s")
+            pool.wait("deleted", timeout="60s")
         else:
             until(lambda: pool.allocation_state == "steady")
             pool.resize(0)
-            pool.wait("steady", timeout="30s")
+            pool.wait("steady", timeout="60s")
             assert list(pool.nodes) == []
     assert not gate.is_set()

@@ -80,7 +80,7 @@ def test_task_that_waits_for_room_can_be_terminated(lab, monkeypatch):
     task = lab.jobs["j"].create_task("a", "echo works")
     until(lambda: full.refused >= 2)
     task.terminate()
-    task.wait(timeout=10)
+    task.wait(timeout=30)
     assert task.exit_code is None
 
 

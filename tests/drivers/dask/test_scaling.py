@@ -45,13 +45,19 @@ def explanation(lab, pool="p"):
     return {reason.code: reason for reason in lab.ask(questions.ExplainPool(pool_id=pool))}
 
 
+def waiting(lab, words):
+    """Why a pool waits for workers, once these words are in it."""
+    why = explanation(lab).get("WaitingForWorkers")
+    return why if why is not None and words in why.text else None
+
+
 def attach(cluster, tmp_path, account="batchlab", **options):
     settings = {"account_name": account}
     return DaskConnection.attach(cluster, root=tmp_path, settings=settings, **options)
 
 
 def wait_for(event, value):
-    event.wait(30)
+    event.wait(60)
     return value
 
 
@@ -180,8 +186,7 @@ def test_adaptive_limit_is_explained(tmp_path, monkeypatch):
         lab = attach(cluster, tmp_path)
         lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=3)))
         until(lambda: len(names(cluster)) == 1 and scaling_of(cluster).scaling.limit == 1)
-        until(lambda: "2 nodes" in explanation(lab)["WaitingForWorkers"].text)
-        why = explanation(lab)["WaitingForWorkers"]
+        why = until(lambda: waiting(lab, "2 nodes"))
         assert why.text.endswith(
             ": the cluster has 1 worker, and its adaptive scaling allows 1 at most."
         )

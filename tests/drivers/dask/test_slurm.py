@@ -12,6 +12,7 @@ from helpers.waiting import WAIT_S, until
 
 pytestmark = [
     pytest.mark.ci("clusters"),
+    pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # dask-jobqueue's own
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -75,14 +76,14 @@ def test_jobs_of_slurm_come_for_nodes_and_go_with_them(adaptive, cluster, queue,
         assert {task.exit_code for task in job.tasks.values()} == {0}
         used = {task.stdout.strip() for task in job.tasks.values()}
         assert used <= set(queue.jobs())
-        assert list(queue.jobs().values()) == ["RUNNING"] * 3
+        until(lambda: list(queue.jobs().values()) == ["RUNNING"] * 3)
         pool.resize(1)
         until(lambda: len(queue.jobs()) == 1)
         pool.resize(0)
         until(lambda: not queue.jobs())
         pool.resize(2)
         pool.nodes.wait("idle", timeout=WAIT_S)
-        assert len(queue.jobs()) == 2
+        until(lambda: len(queue.jobs()) == 2)
         lab.shutdown()
         until(lambda: not queue.jobs())
 
@@ -110,7 +111,7 @@ def test_job_that_slurm_cancels_is_replaced_and_its_task_runs_again(
         assert [task.retry_count for task in tasks] == [0, 0]
         assert tasks[0].stdout.strip() != first
         pool.nodes.wait("idle", timeout=WAIT_S)
-        assert len(queue.jobs()) == 2
+        until(lambda: len(queue.jobs()) == 2)
         lab.shutdown()
 
 
@@ -118,8 +119,8 @@ def test_jobs_that_wait_in_the_queue_are_explained_and_cancelled(cluster, queue,
     """There are six cores; the seventh node waits for one."""
     with bl.Lab(cluster, root=tmp_path) as lab:
         pool = seven_nodes_for_six_cores(lab)
-        assert sorted(queue.jobs().values()) == ["PENDING"] + ["RUNNING"] * 6
-        assert "the cluster has 6 workers and was asked for 7" in str(pool.explain())
+        until(lambda: sorted(queue.jobs().values()) == ["PENDING"] + ["RUNNING"] * 6)
+        until(lambda: "the cluster has 6 workers and was asked for 7" in str(pool.explain()))
         pool.stop_resize()
         pool.wait("steady", timeout=WAIT_S)
         assert len(pool.nodes) == 6
@@ -135,10 +136,10 @@ def test_job_that_is_cancelled_while_it_waits_is_asked_for_again(
         cluster.adapt(minimum=0, maximum=8, interval="500ms")
     with bl.Lab(cluster, root=tmp_path) as lab:
         pool = seven_nodes_for_six_cores(lab)
-        (first,) = pending(queue)
+        (first,) = until(lambda: pending(queue))
         queue.call("scancel", first)
         until(lambda: set(pending(queue)) - {first})
-        assert len(queue.jobs()) == 7
+        until(lambda: len(queue.jobs()) == 7)
         pool.stop_resize()
         pool.wait("steady", timeout=WAIT_S)
         lab.shutdown()

@@ -11,7 +11,7 @@ import pytest
 
 from batchlab.drivers.dask import spawner
 from helpers.dask_labs import sleepers
-from helpers.spawning import Talk
+from helpers.spawning import Talk, waiting_for
 from helpers.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has spawners")
@@ -58,11 +58,12 @@ def test_kill_ends_a_command_and_its_group(talk):
     assert not sleepers(7101)
 
 
-def test_kill_that_comes_too_late_changes_nothing(talk):
-    talk.send(talk.start(1, "sleep", "0.1"))
+def test_kill_that_comes_too_late_changes_nothing(talk, tmp_path):
+    talk.send(talk.start(1, *waiting_for(tmp_path / "go")))
     until(lambda: talk.table.session(1))
     command = psutil.Process(talk.table.session(1))
     talk.process.send_signal(signal.SIGSTOP)
+    (tmp_path / "go").touch()
     until(lambda: command.status() == "zombie")
     talk.send(("kill", 1))
     talk.process.send_signal(signal.SIGCONT)
@@ -73,7 +74,7 @@ def test_kill_that_comes_too_late_changes_nothing(talk):
 
 def test_session_is_in_the_table_while_the_command_runs(talk):
     talk.send(talk.start(1, "sleep", "7102"))
-    until(lambda: talk.table.session(1))
+    until(lambda: sleepers(7102))
     assert sleepers(7102) == [talk.table.session(1)] == [os.getsid(talk.table.session(1))]
     talk.send(("kill", 1))
     talk.report(1)
@@ -130,7 +131,7 @@ def test_end_of_the_worker_ends_commands_and_spawner(talk):
     talk.send(talk.start(1, "/bin/sh", "-c", "sleep 7103 & sleep 7103"))
     until(lambda: len(sleepers(7103)) == 2)
     talk.hang_up()
-    assert talk.process.wait(10) == 0
+    assert talk.process.wait(60) == 0
     until(lambda: not sleepers(7103))
 
 

@@ -22,10 +22,10 @@ def test_ssh_cluster(tmp_path):
         bl.Lab(cluster) as lab,
     ):  # fmt: skip
         pool = lab.create_pool("p", target_dedicated_nodes=3, resize_timeout="5m")
-        until(lambda: "this SSHCluster has no specification" in str(pool.explain()), 30)
-        until(lambda: [node.state for node in pool.nodes.values()].count("idle") == 2, 30)
+        until(lambda: "this SSHCluster has no specification" in str(pool.explain()))
+        until(lambda: [node.state for node in pool.nodes.values()].count("idle") == 2)
         job = lab.create_job("j", pool)
         task = job.create_task("t", "/bin/sh -c 'echo $SSH_CONNECTION'")
-        job.tasks.wait(timeout="30s")
+        job.tasks.wait(timeout="60s")
         assert str(port) in task.stdout
         assert [one.result() for one in job.map(len, ["a", "bc"])] == [1, 2]

@@ -16,7 +16,7 @@ from batchlab.drivers.dask.spawners import NodeSpawner
 from batchlab.drivers.dask.staged_runs import StagedRuns
 from helpers.dask_labs import sleepers
 from helpers.run_ahead import Node, exited, run
-from helpers.spawning import Talk, spawning
+from helpers.spawning import Talk, spawning, waiting_for
 from helpers.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has spawners")
@@ -57,7 +57,7 @@ def test_nothing_begins_after_a_command_that_a_signal_ended(talk: Talk) -> None:
     """The watchdog may have ended it, because the lease of the node is over."""
     talk.send(talk.start(1, "/bin/sh", "-c", "kill -KILL $$"), talk.stage(2, "true"))
     assert then(talk, 1) is None
-    talk.send(talk.start(3, "sleep", "7103"), ("kill", 3))
+    talk.send(talk.start(3, "sleep", "7105"), ("kill", 3))
     assert then(talk, 3) is None
 
 
@@ -76,9 +76,11 @@ def test_command_with_files_to_upload_keeps_its_slot(talk: Talk) -> None:
 
 @pytest.mark.parametrize("order", ["drop", "kill"])
 def test_staged_command_that_is_dropped_or_killed_never_begins(talk: Talk, order: str) -> None:
-    talk.send(talk.start(1, "sleep", "0.1"), talk.stage(2, "touch", f"{talk.root}/begun"))
+    go = Path(talk.root, "go")
+    talk.send(talk.start(1, *waiting_for(go)), talk.stage(2, "touch", f"{talk.root}/begun"))
     talk.send((order, 2))
     assert talk.report(2) == (None, True, None)
+    go.touch()
     assert then(talk, 1) is None
     assert not Path(talk.root, "begun").exists()
 

@@ -1,5 +1,6 @@
 """What other users of the machine reach of a lab: nothing answers without its certificate."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from distributed import Client, Scheduler, Security
 from distributed.comm import connect
 
 temporary = Security.temporary()
+patience_s = float(sys.argv[1])
 
 async def says(address, **security):
-    comm = await connect(address, timeout=5, **security)
+    comm = await connect(address, timeout=patience_s, **security)
     await comm.write({"op": "identity", "reply": True})
     return await comm.read()
 
@@ -27,14 +29,15 @@ async def attempts(place):
     foreign = temporary.get_connection_args("client")
     for scheme, security in (("tcp", {}), ("tls", foreign)):
         try:
-            answer = await asyncio.wait_for(says(f"{scheme}://{place}", **security), 10)
+            said = says(f"{scheme}://{place}", **security)
+            answer = await asyncio.wait_for(said, 2 * patience_s)
         except Exception as error:  # Tornado has a ValueError for a server that speaks first
             answer = type(error).__name__
         else:
             answer = f"answered {answer}"
         yield place, scheme, answer
     try:
-        async with Client(f"tcp://{place}", asynchronous=True, timeout=2) as client:
+        async with Client(f"tcp://{place}", asynchronous=True, timeout=patience_s) as client:
             await client.run_on_scheduler(os.getpid)
         yield place, "client", "answered"
     except Exception:  # a worker is no scheduler
@@ -56,7 +59,7 @@ async def main():
         await attempt(own.address.removeprefix("tcp://"))
     if os.geteuid() == 0:  # a real other user, with no right of ours
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
-    for lines in await asyncio.gather(*map(attempt, sys.argv[1:])):
+    for lines in await asyncio.gather(*map(attempt, sys.argv[2:])):
         for line in lines:
             print(*line)
 
@@ -74,9 +77,9 @@ def places():
     }
 
 
-def answers_to_a_stranger(listening):
+def answers_to_a_stranger(listening, patience_s=5.0):
     done = subprocess.run(
-        [sys.executable, "-c", STRANGER, *listening],
+        [sys.executable, "-c", STRANGER, str(patience_s), *listening],
         capture_output=True, text=True, cwd="/", timeout=100, check=False,
     )  # fmt: skip
     lines = done.stdout.splitlines()
@@ -100,14 +103,15 @@ def test_stranger_gets_no_answer_from_a_lab_with_processes(tmp_path):
 def _visible(lab):
     """What the operating system shows of the processes of nodes."""
     for child in psutil.Process().children(recursive=True):
-        yield from (*child.cmdline(), *child.environ().values())
+        with contextlib.suppress(psutil.Error):  # it has ended
+            yield from (*child.cmdline(), *child.environ().values())
 
 
 def test_a_scheduler_without_certificates_would_answer():
     with LocalCluster(n_workers=0, processes=False, protocol="tcp", host="127.0.0.1",
                       dashboard_address=":0") as cluster:  # fmt: skip
         place = cluster.scheduler_address.removeprefix("tcp://")
-        answers = answers_to_a_stranger([place])
+        answers = answers_to_a_stranger([place], 30.0)
         assert [line.split()[1] for line in answers] == ["tcp", "client"]
 
 
@@ -115,7 +119,7 @@ def test_light_nodes_listen_nowhere(tmp_path):
     before = places()
     with bl.Lab(root=tmp_path) as lab:
         lab.create_pool("p", target_dedicated_nodes=2).nodes.wait("idle", timeout="1m")
-        assert places() == before
+        assert places() <= before
 
 
 def test_users_are_not_isolated_on_a_cluster_without_certificates():

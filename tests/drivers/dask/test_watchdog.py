@@ -10,7 +10,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers.dask import guards, watchdog
-from helpers.dask_labs import sleepers
+from helpers.dask_labs import children_with, sleepers
 from helpers.waiting import until
 
 ESCAPE = """
@@ -136,8 +136,7 @@ def test_watchdog_that_is_killed_is_replaced_and_then_does_its_work(tmp_path, es
 
 
 def watchdogs(pid):
-    return [child for child in psutil.Process(pid).children()
-            if watchdog.__file__ in child.cmdline()]  # fmt: skip
+    return children_with(watchdog.__file__, pid)
 
 
 def test_watchdog_that_ends_with_the_last_folder_is_not_replaced(tmp_path):
