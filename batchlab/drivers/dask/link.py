@@ -86,6 +86,9 @@ class Link:
         How to connect, from the cluster's security.
     cluster : cluster, optional
         The cluster object, where this process has one.
+    own : bool, default False
+        Whether the scheduler is in this process: then an attempt to connect may take as long as
+        the process is busy. Dask forgets the socket of an attempt that it gives up.
 
     Attributes
     ----------
@@ -101,13 +104,15 @@ class Link:
         *,
         connection_args: dict[str, Any] | None = None,
         cluster: Any = None,
+        own: bool = False,
     ) -> None:
         self.loop = loop.asyncio_loop
         self._address = address
         self._cluster = cluster
         self._has_network = not address.startswith("inproc://")
         self._pool = ConnectionPool(
-            connection_args=connection_args, timeout=CONNECT_S if self._has_network else None
+            connection_args=connection_args,
+            timeout=CONNECT_S if self._has_network and not own else None,
         )
         asyncio.run_coroutine_threadsafe(self._pool.start(), self.loop).result()
         self._rpc = messages.AccountRpc(self._pool(address), account, lab_id)

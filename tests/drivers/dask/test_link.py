@@ -1,11 +1,13 @@
 """A network that is lost and comes back: handles, waits and displays go on by themselves."""
 
+import asyncio
 import threading
 import time
 
 import msgspec
 import pytest
 from distributed import Client, LocalCluster
+from distributed.comm.tcp import BaseTCPConnector
 
 import batchlab as bl
 from batchlab.drivers.dask import link, remote
@@ -134,6 +136,21 @@ def test_connections_that_are_dead_without_notice_are_replaced(network, far, mon
     assert calling.going
     network.restore()
     assert calling.join() == "active"
+
+
+def test_first_connection_to_a_lab_of_ones_own_may_take_its_time(monkeypatch):
+    """Dask leaves the socket of an attempt open that it gives up."""
+    connect, attempts = BaseTCPConnector.connect, []
+
+    async def slowly(self, address, *args, **options):
+        attempts.append(address)
+        asyncio.get_running_loop().call_soon(time.sleep, 0.5)  # as on a busy machine
+        return await connect(self, address, *args, **options)
+
+    monkeypatch.setattr(BaseTCPConnector, "connect", slowly)
+    with bl.Lab(processes=True) as lab:
+        assert not lab.pools
+        assert len(attempts) == 1
 
 
 def test_answer_that_takes_long_is_awaited(cluster, near, monkeypatch):
