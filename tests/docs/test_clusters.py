@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ import yaml
 
 from helpers import gateways, slurm, ssh
 from helpers.storage_servers import free_port
+from helpers.waiting import until
 from hosts import network
 
 PAGE = Path(__file__).parents[2] / "docs/clusters.md"
@@ -95,6 +97,12 @@ def test_units_of_systemd_are_valid(tmp_path):
 # -- the sections -----------------------------------------------------------------------------
 
 
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
 class Reader:
     """Follows a section of the page in a home of their own.
 
@@ -137,6 +145,9 @@ class Reader:
                 shell.communicate(INSTALLED.sub("", text), timeout=PATIENCE_S)
             assert shell.returncode == 0, (self._home / "sh.log").read_text()
         else:
+            port = self._instead["8786"]
+            if f"127.0.0.1:{port}" in text or f"localhost:{port}" in text:
+                until(lambda: listens(int(port)))  # what a command before has started
             self._notebook.stdin.write(json.dumps(text) + "\n")
             self._notebook.stdin.flush()
             while True:  # lines before the last are what the block prints

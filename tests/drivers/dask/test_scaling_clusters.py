@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import threading
 import time
 
@@ -236,7 +237,8 @@ def test_cluster_that_takes_a_number_is_scaled_and_closes_only_ours(tmp_path):
     with Numbered() as cluster:
         lab = DaskConnection.attach(cluster, root=tmp_path)
         work_and_leave(lab, lambda: len(cluster.workers))
-        assert cluster.calls == [2, 1, 0, 1, 0]
+        asked = [count for count, _ in itertools.groupby(cluster.calls)]  # again if it is slow
+        assert asked == [2, 1, 0, 1, 0]
 
 
 def test_cluster_that_takes_a_number_keeps_the_users_workers(tmp_path):
