@@ -11,7 +11,7 @@ from batchlab.classroom import ClassServer, ClassTable
 from batchlab.classroom.site import LiteSite
 from helpers.chromium import PATIENCE_S, barriers, expect
 
-pytestmark = pytest.mark.ci("browser")
+pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(300)]
 
 NAME = "<img src=x onerror=document.title=1>"
 

@@ -45,7 +45,7 @@ def launched() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=ARGUMENTS
+            executable_path=CHROMIUM, headless=True, args=ARGUMENTS, timeout=PATIENCE_S * 1000
         )
         yield browser
         browser.close()

@@ -115,7 +115,11 @@ def serving(
         yield url, server
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:  # it waits for a kernel
+            server.kill()
+            server.wait()
 
 
 @contextlib.contextmanager

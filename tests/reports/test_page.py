@@ -37,12 +37,14 @@ def report() -> ActivityReport:
     return report
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_saved_report_draws_every_figure_and_asks_nobody(
     browser: Any, report: ActivityReport, tmp_path: Path, scheme: str
 ) -> None:
     path = report.save(tmp_path / "report.html")
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page.set_default_timeout(PATIENCE_S * 1000)
     asked, problems = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -55,7 +57,6 @@ def test_saved_report_draws_every_figure_and_asks_nobody(
     page.wait_for_function(
         "[...document.querySelectorAll('figure')].every("
         "one => one.querySelector('.scatterlayer path, .barlayer path'))",
-        timeout=PATIENCE_S * 1000,
     )
     ink = page.eval_on_selector(".gtitle", "one => one.style.fill")
     assert ink == {"light": "rgb(92, 96, 104)", "dark": "rgb(169, 175, 184)"}[scheme]

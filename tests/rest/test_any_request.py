@@ -24,7 +24,8 @@ def furnished() -> Iterator[Desk]:
 
 @given(draw=st.randoms(use_true_random=False))
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_request_is_answered_as_azure_does(furnished: Desk, draw: random.Random) -> None:
     sent = any_request(draw)

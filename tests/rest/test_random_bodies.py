@@ -68,7 +68,7 @@ def check(furnished: tuple[Desk, str], draw: random.Random) -> None:
 
 @given(draw=DRAWS)
 @settings(
-    max_examples=250, deadline=None,
+    max_examples=250,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_random_body_is_answered(furnished: tuple[Desk, str], draw: random.Random) -> None:
@@ -79,7 +79,7 @@ def test_random_body_is_answered(furnished: tuple[Desk, str], draw: random.Rando
 @pytest.mark.timeout(300)
 @given(draw=DRAWS)
 @settings(
-    max_examples=600, deadline=None,
+    max_examples=600,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_many_random_bodies_are_answered(furnished: tuple[Desk, str], draw: random.Random) -> None:

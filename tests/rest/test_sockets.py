@@ -98,7 +98,8 @@ BODIES = st.sampled_from(
 
 @given(line=LINES, headers=HEADERS, body=BODIES)
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_bytes_that_are_no_request_are_answered_or_the_connection_ends(
     open_lab: Any, line: bytes, headers: list[bytes], body: bytes
