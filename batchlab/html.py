@@ -173,7 +173,12 @@ def table(
     left_out: int = 0,
     numbers: Sequence[str] = (),
 ) -> Markup:
-    """A table with a caption; `numbers` are the right-aligned columns."""
+    """A table with a caption; `numbers` are the right-aligned columns.
+
+    Without rows it says so: a head above nothing looks like something that failed.
+    """
+    if not rows:
+        return tag("p", f"{caption}: none" if caption else "none", cls="bl-muted")
     marks = ["bl-number" if column in numbers else "" for column in columns]
     head = tag("tr", *(tag("th", c, cls=m, scope="col")
                        for c, m in zip(columns, marks, strict=True)))  # fmt: skip

@@ -33,6 +33,7 @@ from batchlab.core.messages.questions import (
 from batchlab.core.messages.views import JobView, PreparationView, TaskView
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import ExecutionInfo
+from batchlab.core.state.states import outcome_of
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Forbidden, InvalidRequest
 from batchlab.handles.costs import Cost
@@ -270,7 +271,7 @@ def _rows(connection: Connection, job: JobView) -> list[PreparationView]:
 
 def _summary(job: JobView, rows: list[PreparationView]) -> str:
     def told(name: str, infos: list[ExecutionInfo]) -> str:
-        counts = Counter(info.result or info.state for info in infos)
+        counts = Counter(outcome_of(info.result, info.state) for info in infos)
         return f"{name}: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "none")
 
     parts = [told("Preparation", [row.job_preparation_task_execution_info for row in rows])]

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from batchlab.colours import GREEN, GREY, ORANGE, PINK, SKY
 from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView
 from batchlab.core.model.values import NodeUsage, TaskCounts
-from batchlab.core.state.states import RESULT
+from batchlab.core.state.states import outcome_of
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle
@@ -133,7 +133,7 @@ def _node(node: Node) -> Markup:
         ("Running tasks", ", ".join(running)),
         ("Usage", _usage(view.usage)),
         ("Cost", cost_line(node.cost)),
-        ("Start task", join(outcome(start), " ") if start else ""),
+        ("Start task", _ended(*outcome(start)) if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
     ]
     return card("Node", view.id, pairs, colour=GREEN)
@@ -192,7 +192,7 @@ def _task(task: Task) -> Markup:
     failure = view.failure_info
     pairs = [
         ("State", state(view.state)),
-        ("Result", state(RESULT[view.result].label) if view.result else ""),
+        ("Result", state(outcome_of(view.result, "")) if view.result else ""),
         ("Exit code", "" if view.exit_code is None else str(view.exit_code)),
         ("Job", view.job_id),
         ("Node", view.node_id or ""),
@@ -353,6 +353,10 @@ def _filter(things: Handles[Any]) -> str:
 
 def _by_state(counts: dict[str, int]) -> Markup:
     return join([join([str(count), " ", state(name)]) for name, count in counts.items()], ", ")
+
+
+def _ended(how: Markup, exit_code: str) -> Markup:
+    return join([how, f", exit code {exit_code}" if exit_code else ""])
 
 
 def _usage(usage: NodeUsage | None) -> str:

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from batchlab.colours import ORANGE
 from batchlab.core.model.values import ExecutionInfo
+from batchlab.core.state.states import outcome_of
 from batchlab.handles.preparations import Preparations
 from batchlab.html import ROWS, card, muted, node_text, state, table
 
@@ -35,4 +36,5 @@ def outcome(info: ExecutionInfo | None) -> tuple[Markup, str]:
     """How such a task, or a start task, ended on a node, and its exit code."""
     if info is None:
         return muted("none"), ""
-    return state(info.result or info.state), "" if info.exit_code is None else str(info.exit_code)
+    ended = state(outcome_of(info.result, info.state))
+    return ended, "" if info.exit_code is None else str(info.exit_code)

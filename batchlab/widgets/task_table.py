@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from batchlab.core.messages.views import TaskView
-from batchlab.core.state.states import RESULT
+from batchlab.core.state.states import outcome_of
 from batchlab.html import code, node_text, state, table
 from batchlab.words import natural, span_text
 
@@ -32,7 +32,7 @@ def _row(view: TaskView, now: float) -> tuple[str, ...]:
     took = (end.timestamp() if end else now) - begin.timestamp() if begin else None
     return (
         view.id,
-        state(RESULT[view.result].label if view.result else view.state),
+        state(outcome_of(view.result, view.state)),
         "" if view.exit_code is None else str(view.exit_code),
         "" if took is None else span_text(max(0.0, took)),
         f"{begin:%H:%M:%S}" if begin else "",

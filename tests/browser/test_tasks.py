@@ -41,10 +41,13 @@ def test_failures_are_found_understood_and_run_again(notebook: Notebook) -> None
     header.get_by_role("button", name=f"{failed} failed", exact=True).click()
     grid = view.get_by_role("grid")
     view.locator(f".bl-task-table[aria-rowcount='{failed + 1}']").wait_for()
+    more = view.get_by_label("the chosen task")
+    more.locator("b", has_text="frame000").wait_for()
+    more.locator(".bl-last", has_text="no light").wait_for()  # after a single click
     row = grid.get_by_role("row", name="frame018")
     assert row.inner_text().split()[:5] == ["frame018", "completed", "failed", "3", "node"]
     row.click()
-    more = view.get_by_label("the chosen task")
+    more.locator("b", has_text="frame018").wait_for()
     more.get_by_text("exited with code 3").wait_for()
     assert "no light" in more.inner_text()
     assert barriers(page, ".bl-view") == []

@@ -260,3 +260,12 @@ def test_nodes_and_preparations_are_in_the_order_of_their_numbers(lab: bl.Simula
         assert sorted(numbers, key=page.index) == numbers
     found = pool.nodes._repr_html_()
     assert sorted(pool.nodes.ids(), key=found.index) == sorted(pool.nodes.ids(), key=natural)
+
+
+def test_table_without_rows_says_so(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("empty")
+    job = lab.create_job("j", pool)
+    for thing in (pool.nodes, job.tasks.filter(state="running"), job.preparations):
+        page = thing._repr_html_()
+        assert ">none</p>" in page
+        assert "<th" not in page

@@ -174,7 +174,7 @@ def test_view_answers_about_preparation_and_release(
     job.wait()
     view = view_of(job)
     value = ask(page, view, what="preparations", job="j")["value"]
-    assert value["summary"] == "Preparation: 1 success; release: 1 success."
+    assert value["summary"] == "Preparation: 1 succeeded; release: 1 succeeded."
     (row,) = value["rows"]
     output = ask(page, view, what="output", pool=row["pool_id"], node=row["node_id"],
                  directory=row["preparation"]["directory"])  # fmt: skip

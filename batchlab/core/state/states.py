@@ -255,6 +255,11 @@ _BY_WORD = {
 }
 
 
+def outcome_of(result: str | None, state: str) -> str:
+    """How a task ended, in a word for people; its state while it has not."""
+    return RESULT[result].label if result else state
+
+
 def colour_of(word: str) -> str:
     """The colour role of a state or result; empty for any other word."""
     return _BY_WORD[word].colour if word in _BY_WORD else ""

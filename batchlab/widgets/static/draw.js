@@ -174,13 +174,14 @@ function drawRuns(context, picture, x, height, layer) {
     const y = rowOf[node[i]] * each - offset;
     if (y > height || y + each < 0) continue;
     const left = x(start[i]);
-    const right = Math.max(x(end), left + (bad ? 2.5 : 1));
+    const right = Math.max(x(end), left + (bad ? 3.5 : 1));
     if (right <= drawn[node[i]] && each < 8) continue;
     if (right - left < 2) drawn[node[i]] = right + 0.4;
-    const [top, tall] = band(lane[i], slots[i], lanesOf(node[i]), each);
+    const [top, room] = band(lane[i], slots[i], lanesOf(node[i]), each);
+    const tall = bad ? Math.max(room, Math.min(each, 4)) : room; // to be seen among thousands
     context.globalAlpha = waits ? 0.45 : 1;
     context.fillStyle = colours[kind[i]][over ? log.outcome[i] : outcomes.length];
-    const wide = Math.max(right - left - (right - left > 3 ? 1 : 0), bad ? 2.5 : 1);
+    const wide = Math.max(right - left - (right - left > 3 ? 1 : 0), bad ? 3.5 : 1);
     if (waits) context.fillRect(left, y + top + tall - Math.min(3, tall), wide, Math.min(3, tall));
     else if (wide > 6 && tall > 6) rounded(context, left, y + top, wide, tall);
     else context.fillRect(left, y + top, wide, tall);

@@ -11,6 +11,11 @@ export function runKey(kind, outcome) {
   return outcome === "" || outcome === "success" ? kind : outcome;
 }
 
+// How a task ended, in a word for people; its state while it has not.
+export function outcomeOf(result, state = "") {
+  return { success: "succeeded", failure: "failed" }[result] || result || state;
+}
+
 // Whether black or white is easier to read on a colour.
 export function inkOn(colour) {
   const parts = [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16) / 255);

@@ -4,7 +4,7 @@
 // knows no rules of the service: reasons, states and refusals come as text.
 
 import { button, fill, h } from "./dom.js";
-import { clock, duration, nodeName, plural } from "./format.js";
+import { clock, duration, nodeName, outcomeOf, plural } from "./format.js";
 
 export function pairs(rows) {
   return h("dl", { class: "bl-pairs" }, rows.filter(([, value]) => value !== "" && value !== null
@@ -19,8 +19,7 @@ export function headingOf(view, name) {
 
 function outcome(info) {
   if (!info) return h("span", { class: "bl-muted" }, "none");
-  const name = info.result || info.state;
-  return h("span", { class: `bl-mark bl-${name}` }, name);
+  return h("span", { class: `bl-mark bl-${info.result || info.state}` }, outcomeOf(info.result, info.state));
 }
 
 function nodeTaskLine(info) {
@@ -82,14 +81,17 @@ function drawNode(body, node, view) {
     ]));
 }
 
-function drawTask(body, task) {
+function drawTask(body, task, view) {
   fill(body,
     h("h4", {}, task.id, h("small", {}, `job ${task.job_id}`)),
     pairs([
-      ["State", [task.state, task.result ? [", ", h("span", { class: `bl-mark bl-${task.result}` }, task.result)] : ""]],
-      ["Command", h("code", {}, task.command_line)],
+      ["State", [task.state, task.result ? [", ", outcome(task)] : ""]],
       ["Exit code", task.exit_code === null ? "" : String(task.exit_code)],
       ["Failure", task.failure ? h("span", { class: "bl-failure" }, task.failure) : ""],
+    ]),
+    task.result === "failure" ? endOfOutput(task, view) : "",
+    pairs([
+      ["Command", h("code", {}, task.command_line)],
       ["Node", task.node_id ? nodeName(task.node_id) : ""],
       ["Started", clock(task.start)],
       ["Duration", task.start && task.end ? duration(task.end - task.start) : ""],
@@ -98,10 +100,32 @@ function drawTask(body, task) {
       ["Requeues", task.requeue_count || ""],
       ["Waits for", task.depends_on.join(", ")],
       ["Subtasks", task.subtasks.map((one) => h("div", {}, `${one.id} on ${nodeName(one.node_id)} `,
-        h("span", { class: `bl-mark bl-${one.result || one.state}` }, one.result || one.state),
+        outcome(one),
         one.exit_code ? ` exit code ${one.exit_code}` : ""))],
       ["", task.left_out ? `… and ${task.left_out} more` : ""],
     ]));
+}
+
+// What a failed task wrote last: asked for once, when it has failed.
+function endOfOutput(task, view) {
+  const key = `${task.job_id}\n${task.id} ${task.end}`;
+  const said = (view.memory.wrote ??= {});
+  if (said.key !== key) {
+    Object.assign(said, { key, output: "" });
+    view.ask({ what: "explain_task", job: task.job_id, task: task.id }).then((answer) => {
+      if (said.key !== key || answer.error) return;
+      said.output = answer.value.output;
+      view.redrawPanel();
+    });
+  }
+  return said.output && lastLines(said.output, task.id);
+}
+
+// The end of a file, at its last line.
+export function lastLines(text, name) {
+  const shown = h("pre", { class: "bl-output bl-last", tabindex: 0, "aria-label": `last lines of ${name}` }, text);
+  requestAnimationFrame(() => { shown.scrollTop = shown.scrollHeight; });
+  return shown;
 }
 
 // -- why is it waiting --------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 // What the log does not contain (command lines, exit codes, files) is shown for the present only.
 
 import { fill, h, say } from "./dom.js";
-import { clock, duration, nodeName } from "./format.js";
+import { clock, duration, nodeName, outcomeOf } from "./format.js";
 import { headingOf, pairs } from "./panels.js";
 import { nodeTasksAt, nodeAt, taskAt } from "./past_states.js";
 import { tasksThen } from "./task_panel.js";
@@ -11,7 +11,7 @@ import { knownOf, stateOf, waitingThen } from "./past_waiting_panel.js";
 
 function toldOf(run) {
   const name = run.outcome || "running";
-  return [h("span", { class: `bl-mark bl-${name}` }, name), ` ${duration(run.seconds)}`,
+  return [h("span", { class: `bl-mark bl-${name}` }, outcomeOf(name)), ` ${duration(run.seconds)}`,
     run.attempt ? `, attempt ${run.attempt + 1}` : "", run.why ? h("small", { class: "bl-muted" }, ` ${run.why}`) : ""];
 }
 

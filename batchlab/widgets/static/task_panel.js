@@ -2,6 +2,7 @@
 
 import { button, fill, h, OWN_KEYS, say } from "./dom.js";
 import { plural } from "./format.js";
+import { lastLines } from "./panels.js";
 import { pastTasks } from "./past_tasks.js";
 import { TASK_PAGE, taskKey, taskRow, TaskTable } from "./task_table.js";
 
@@ -14,9 +15,10 @@ function wishOf(view) {
   return (view.memory.tasks ??= { show: "", search: "", sort: "", down: false, from: 0 });
 }
 
-// Open the table with only one group of tasks.
+// Open the table with only one group of tasks, and the first of them.
 export function showTasks(view, show) {
   view.memory.tasks = { ...wishOf(view), show, search: "", from: 0 };
+  view.memory.first = true;
   view.open("tasks");
 }
 
@@ -97,7 +99,9 @@ class TaskPanel {
     if (past && value.unlisted) say(this.said, `${plural(value.unlisted, "task")} had not started and are not listed.`);
     else if (this.said.textContent.includes("had not started")) say(this.said, "");
     this.drawActs();
-    this.lookAgain();
+    if (view.memory.first && table.rows.length) this.look(table.rows[0]);
+    else this.lookAgain();
+    view.memory.first = false;
   }
 
   label(value, wish) {
@@ -183,8 +187,8 @@ class TaskPanel {
         h("li", { class: reason.lasting ? "bl-lasting" : "" }, reason.text,
           reason.remedy ? h("div", { class: "bl-remedy" }, reason.remedy) : "")))
         : h("p", { class: "bl-muted" }, nothing),
-      command ? h("p", {}, h("code", {}, command)) : "",
-      output ? h("pre", { class: "bl-output", tabindex: 0, "aria-label": `last lines of ${row.id}` }, output) : "");
+      output ? lastLines(output, row.id) : "",
+      command ? h("p", {}, h("code", {}, command)) : "");
   }
 
   forget() {

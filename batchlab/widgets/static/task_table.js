@@ -3,11 +3,12 @@
 // task is looked at (`open`) and which are selected (`chosen`).
 
 import { button, fill, h, OWN_KEYS, say } from "./dom.js";
-import { clock, duration, nodeName } from "./format.js";
+import { clock, duration, nodeName, outcomeOf } from "./format.js";
 
 export const TASK_PAGE = 120; // rows asked for at a time
 const TASK_STEP = 40; // a page begins at a multiple of this
 const TASK_HEIGHT = 24; // of a row, in pixels: as in style.css
+const TASK_END = 8; // characters of an id that are always visible
 const TASK_COLUMNS = [
   ["task", "task", "bl-c-task"], ["job", "job", "bl-c-job"], ["state", "state", ""], ["result", "result", ""],
   ["exit", "exit", "bl-number"], ["node", "node", ""], ["start", "start", "bl-number"],
@@ -24,7 +25,7 @@ export const taskKey = (row) => `${row.job}\n${row.id}`;
 
 // What stands in each column.
 export function taskCells(row, now) {
-  return [row.id, row.job, row.state, { success: "succeeded", failure: "failed" }[row.result] || "",
+  return [row.id, row.job, row.state, outcomeOf(row.result),
     row.exit ?? "", row.node ? nodeName(row.node) : "", clock(row.start ?? NaN),
     row.start === null ? "" : duration(Math.max(0, (row.end ?? now) - row.start)), row.retries || "", row.reason].map(String);
 }
@@ -122,8 +123,11 @@ export class TaskTable {
     element.setAttribute("aria-selected", String(chosen));
     element.classList.toggle("bl-active", index === this.active);
     element.classList.toggle("bl-marked", Boolean(row) && taskKey(row) === this.marked);
-    element.title = row && row.reason ? row.reason : "";
-    [...element.children].slice(1).forEach((cell, i) => say(cell.firstChild, cells[i]));
+    element.title = row ? [row.id, row.reason].filter(Boolean).join(": ") : "";
+    const [begin, end] = element.children[1].children; // ids differ at their end, which stays visible
+    say(begin, cells[0].slice(0, -TASK_END));
+    say(end, cells[0].slice(-TASK_END));
+    [...element.children].slice(2).forEach((cell, i) => say(cell.firstChild, cells[i + 1]));
     element.children[4].firstChild.className = row && row.result ? `bl-mark bl-${row.result}` : "";
   }
 
@@ -139,7 +143,7 @@ export class TaskTable {
   make() {
     const element = h("div", { role: "row", class: "bl-task-row" },
       h("div", { role: "gridcell", class: "bl-pick" }, h("span", { class: "bl-tick", "aria-hidden": "true" })),
-      TASK_COLUMNS.map(([, , look], i) => h("div", { role: i ? "gridcell" : "rowheader", class: look }, h("span", {}))));
+      TASK_COLUMNS.map(([, , look], i) => h("div", { role: i ? "gridcell" : "rowheader", class: look }, h("span", {}), i ? "" : h("span", {}))));
     this.body.append(element);
     return element;
   }
