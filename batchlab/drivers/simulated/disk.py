@@ -242,6 +242,7 @@ class Disk:
         tree = self._tree
         if not tree:
             tree["tmp"] = Folder()
+            tree["dev"] = Folder(null=File(b"", 0.0, 0o666))
             for name in _LAYOUT:
                 self._make(tree, f"{ROOT}/{name}")
         if self._noted:

@@ -1,4 +1,4 @@
-"""The programs on simulated nodes: some two dozen that are common in learners' command lines.
+"""The programs on simulated nodes: some four dozen that are common in learners' command lines.
 
 Each program receives its process and its arguments, and returns an exit code. An `OSError` is
 printed as by the real program; `NotUnderstood` (an option that is not supported here) leaves the
@@ -8,388 +8,197 @@ command to the workload.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from batchlab.drivers.simulated.disk import Disk, Folder
+from batchlab.drivers.simulated.conditions import test
+from batchlab.drivers.simulated.file_programs import FILE_PROGRAMS
+from batchlab.drivers.simulated.patterns import python_pattern
+from batchlab.drivers.simulated.program_host import Host, Program, options_of
+from batchlab.drivers.simulated.text_programs import TEXT_PROGRAMS
 from batchlab.drivers.simulated.words import NotUnderstood
 
-__all__ = ["PROGRAMS", "Host"]
+__all__ = ["PROGRAMS"]
+
+_ESCAPE = re.compile(r"\\(0[0-7]{0,3}|[0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r", "a": "\a", "b": "\b", "v": "\v",
+            "f": "\f"}  # fmt: skip
 
 
-class Host(Protocol):
-    """The part of its process that a program can use."""
+def _escaped(text: str, *, hexadecimal: bool) -> str:
+    def turned(match: re.Match[str]) -> str:
+        sign = match[1]
+        if sign in _ESCAPES:
+            return _ESCAPES[sign]
+        if sign[0] == "x" and hexadecimal and len(sign) > 1:
+            return chr(int(sign[1:], 16))
+        if sign.isdigit():
+            return chr(int(sign, 8) % 256)
+        if sign in {"c", "e", "E"}:
+            raise NotUnderstood(f"\\{sign}")
+        return match.group()
 
-    disk: Disk
-    environment: dict[str, str]
-    cwd: str
-
-    def now(self) -> float:
-        """Virtual seconds since 1970."""
-        ...
-
-    def path(self, name: str) -> str:
-        """Return the absolute path of a name."""
-        ...
-
-    def stdin(self) -> bytes:
-        """Return all of the standard input."""
-        ...
-
-    def say(self, data: str | bytes) -> None:
-        """Print to stdout."""
-        ...
-
-    def complain(self, text: str) -> None:
-        """Print a line to stderr."""
-        ...
-
-
-Program = Callable[[Host, Sequence[str]], int]
-_PLAIN = re.compile(r"\^?[\w ,:;=@%/_-]*\$?")
-"""Patterns with the same meaning in grep and in Python."""
-_SIZE = re.compile(r"(\d+)((?:[KMGT](?:i?B)?)?)")
-_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r"}
-
-
-def _options(args: Sequence[str], known: str) -> tuple[set[str], list[str]]:
-    options: set[str] = set()
-    names = list(args)
-    while names and names[0].startswith("-") and len(names[0]) > 1:
-        option = names.pop(0)
-        if option == "--":
-            break
-        options |= set(option[1:])
-    if options - set(known):
-        raise NotUnderstood(" ".join(args))
-    return options, names
-
-
-def _each(host: Host, program: str, names: Sequence[str], act: Callable[[str], None]) -> int:
-    status = 0
-    for name in names:
-        try:
-            act(name)
-        except OSError as error:
-            host.complain(f"{program}: {name}: {error.strerror}")
-            status = 1
-    return status
+    return _ESCAPE.sub(turned, text)
 
 
 def _echo(host: Host, args: Sequence[str]) -> int:
-    words, end = list(args), "\n"
-    if words[:1] == ["-n"]:
-        words, end = words[1:], ""
-    elif words and words[0] in {"-e", "-E"}:
-        raise NotUnderstood(words[0])
-    host.say(" ".join(words) + end)
+    """Print words; ``sh`` reads backslashes in them, and has only the option ``-n``."""
+    words, end, escapes = list(args), "\n", not host.bash
+    options = r"-[neE]+" if host.bash else "-n"
+    while words and re.fullmatch(options, words[0]):
+        letters = words.pop(0)
+        end = "" if "n" in letters else end
+        escapes = ("e" in letters and "E" not in letters) or (escapes and "E" not in letters)
+        if not host.bash:
+            break
+    text = " ".join(words)
+    host.say((_escaped(text, hexadecimal=host.bash) if escapes and "\\" in text else text) + end)
     return 0
+
+
+_FORMAT = re.compile(
+    r"%(?P<flags>[-0+ #]*)(?P<width>\d*)(?:\.(?P<precision>\d*))?(?P<kind>.)"
+    r"|\\(?P<escape>0?[0-7]{1,3}|.)",
+    re.DOTALL,
+)
 
 
 def _printf(host: Host, args: Sequence[str]) -> int:
+    if args[:1] == ["--"]:
+        args = args[1:]
     if not args or args[0].startswith("-"):
         raise NotUnderstood("printf")
-    rest = list(args[1:])
+    rest, status = list(args[1:]), 0
 
     def fill(match: re.Match[str]) -> str:
-        sign = match.group()
-        if sign in {"%s", "%d"}:
-            return rest.pop(0) if rest else ("" if sign == "%s" else "0")
-        if sign == "%%":
+        nonlocal status
+        if match["escape"]:
+            return _escaped(match.group(), hexadecimal=True)
+        kind, head = match["kind"], f"%{match['flags']}{match['width']}"
+        precision = f".{match['precision']}" if match["precision"] is not None else ""
+        if kind == "%":
             return "%"
-        if sign[0] == "\\" and sign[1] in _ESCAPES:
-            return _ESCAPES[sign[1]]
-        raise NotUnderstood(sign)
+        value = rest.pop(0) if rest else ""
+        if kind == "s":
+            return f"{head}{precision}s" % value
+        if kind == "b":
+            return f"{head}s" % _escaped(value, hexadecimal=True)
+        if kind == "c":
+            return f"{head}s" % value[:1]
+        if kind in "diuxXo":
+            number = re.match(r"\s*([+-]?)(0x[0-9a-fA-F]+|\d+)", value, re.ASCII)
+            if value and (number is None or number.end() < len(value)):
+                host.complain(f"printf: {value}: expected numeric value")
+                status = 1
+            digits = number[2] if number else "0"
+            base = (
+                16 if digits[:2] == "0x" else 8 if digits[:1] == "0" and digits.isdigit() else 10
+            )
+            found = int(f"{number[1] if number else ''}{digits}", base)
+            return f"{head}{precision}{kind.replace('u', 'd').replace('i', 'd')}" % found
+        if kind in "feg":
+            try:
+                return f"{head}{precision}{kind}" % float(value or 0)
+            except ValueError:
+                pass
+        raise NotUnderstood(match.group())
 
     while True:  # the format is reused until no argument is left
         before = len(rest)
-        host.say(re.sub(r"%.?|\\.", fill, args[0]))
+        host.say(_FORMAT.sub(fill, args[0]))
         if not rest or len(rest) == before:
-            return 0
-
-
-def _cat(host: Host, args: Sequence[str]) -> int:
-    _, names = _options(args, "")
-    if not names:
-        host.say(host.stdin())
-    return _each(host, "cat", names, lambda name: host.say(host.disk.read(host.path(name))))
-
-
-def _rm(host: Host, args: Sequence[str]) -> int:
-    options, names = _options(args, "rRf")
-    if "f" in options:
-        names = [name for name in names if host.disk.exists(host.path(name))]
-    deep = bool(options & {"r", "R"})
-    return _each(host, "rm", names, lambda name: host.disk.remove(host.path(name), recursive=deep))
-
-
-def _mkdir(host: Host, args: Sequence[str]) -> int:
-    options, names = _options(args, "p")
-    parents = "p" in options
-    return _each(
-        host, "mkdir", names, lambda name: host.disk.make_folder(host.path(name), parents=parents)
-    )
-
-
-def _touch(host: Host, args: Sequence[str]) -> int:
-    _, names = _options(args, "")
-    now = host.now()
-    return _each(host, "touch", names, lambda name: host.disk.write(host.path(name), b"", now))
-
-
-def _ls(host: Host, args: Sequence[str]) -> int:
-    _, names = _options(args, "1")
-    if len(names) > 1:
-        raise NotUnderstood("ls")
-    name = names[0] if names else "."
-    found = host.disk.find(host.path(name))
-    shown = sorted(found) if isinstance(found, Folder) else [name]
-    host.say("".join(f"{entry}\n" for entry in shown if not entry.startswith(".")))
-    return 0
-
-
-def _from_to(host: Host, args: Sequence[str]) -> tuple[str, str]:
-    _, names = _options(args, "")
-    if len(names) != 2:
-        raise NotUnderstood("cp")
-    source, target = (host.path(name) for name in names)
-    if host.disk.exists(target) and isinstance(host.disk.find(target), Folder):
-        target = f"{target}/{source.rpartition('/')[2]}"
-    return source, target
-
-
-def _copy(host: Host, args: Sequence[str]) -> int:
-    source, target = _from_to(host, args)
-    _put(host, target, host.disk.read(source), host.disk.allocated_to(source))
-    return 0
-
-
-def _move(host: Host, args: Sequence[str]) -> int:
-    source, target = _from_to(host, args)
-    data, size = host.disk.read(source), host.disk.allocated_to(source)
-    host.disk.remove(source)  # first, so that it needs no space twice
-    _put(host, target, data, size)
-    return 0
-
-
-def _put(host: Host, target: str, data: bytes, allocated: int) -> None:
-    host.disk.write(target, data, host.now(), append=False)
-    if allocated:
-        host.disk.allocate(target, allocated, host.now())
-
-
-def _fallocate(host: Host, args: Sequence[str]) -> int:
-    words = list(args)
-    size = (
-        _SIZE.fullmatch(words[1]) if len(words) == 3 and words[0] in {"-l", "--length"} else None
-    )
-    if size is None:
-        raise NotUnderstood("fallocate")
-    base = 1000 if size[2].endswith("B") and "i" not in size[2] else 1024
-    number = int(size[1]) * base ** " KMGT".index(size[2][:1] or " ")
-    try:
-        host.disk.allocate(host.path(words[2]), number, host.now())
-    except OSError as error:
-        host.complain(f"fallocate: fallocate failed: {error.strerror}")
-        return 1
-    return 0
-
-
-def _env(host: Host, args: Sequence[str]) -> int:
-    if args:
-        raise NotUnderstood("env")
-    host.say("".join(f"{name}={value}\n" for name, value in host.environment.items()))
-    return 0
+            return status
 
 
 def _printenv(host: Host, args: Sequence[str]) -> int:
-    _, names = _options(args, "")
+    _, names = options_of(args, "")
     if not names:
-        return _env(host, ())
+        host.say("".join(f"{name}={value}\n" for name, value in host.environment.items()))
+        return 0
     known = [host.environment[name] for name in names if name in host.environment]
     host.say("".join(f"{value}\n" for value in known))
     return int(len(known) < len(names))
-
-
-def _grep(host: Host, args: Sequence[str]) -> int:
-    options, words = _options(args, "cFiqvx")
-    if len(words) not in (1, 2) or not ("F" in options or _PLAIN.fullmatch(words[0])):
-        raise NotUnderstood("grep")
-    pattern = re.escape(words[0]) if "F" in options else words[0]
-    pattern = f"^{pattern}$" if "x" in options else pattern
-    wanted = re.compile(pattern, re.IGNORECASE if "i" in options else 0)
-    try:
-        text = host.disk.read(host.path(words[1])) if words[1:] else host.stdin()
-    except OSError as error:
-        host.complain(f"grep: {words[1]}: {error.strerror}")
-        return 2
-    lines = text.decode(errors="replace").splitlines()
-    found = [line for line in lines if bool(wanted.search(line)) != ("v" in options)]
-    if "q" not in options:
-        host.say(f"{len(found)}\n" if "c" in options else "".join(f"{line}\n" for line in found))
-    return int(not found)
-
-
-def _wc(host: Host, args: Sequence[str]) -> int:
-    options, names = _options(args, "lwc")
-    kinds = [kind for kind in "lwc" if kind in options or not options]
-    if len(kinds) > 1 or len(names) > 1:
-        raise NotUnderstood("wc")  # in columns, whose width is not the same everywhere
-    try:
-        data = host.disk.read(host.path(names[0])) if names else host.stdin()
-    except OSError as error:
-        host.complain(f"wc: {names[0]}: {error.strerror}")
-        return 1
-    count = {"l": data.count(b"\n"), "w": len(data.split()), "c": len(data)}[kinds[0]]
-    host.say(f"{count} {names[0]}\n" if names else f"{count}\n")
-    return 0
-
-
-def _lines(host: Host, program: str, names: Sequence[str]) -> list[str] | None:
-    """The lines of files, or of the standard input; None, and a complaint, if one is missing."""
-    texts: list[bytes] = []
-    failed = _each(
-        host, program, names, lambda name: texts.append(host.disk.read(host.path(name)))
-    )
-    if failed:
-        return None
-    return b"".join(texts or [host.stdin()]).decode(errors="replace").splitlines()
-
-
-def _sort(host: Host, args: Sequence[str]) -> int:
-    options, names = _options(args, "nru")
-    if (lines := _lines(host, "sort", names)) is None:
-        return 2
-    if "n" in options:
-        if "u" in options or not all(re.fullmatch(r"\s*-?\d+\b.*|\D*", line) for line in lines):
-            raise NotUnderstood("sort")
-        numbers = {line: int((re.match(r"\s*-?\d+", line) or ["0"])[0]) for line in lines}
-        lines.sort(key=lambda line: (numbers[line], line), reverse="r" in options)
-    else:
-        lines = sorted(set(lines) if "u" in options else lines, reverse="r" in options)
-    host.say("".join(f"{line}\n" for line in lines))
-    return 0
-
-
-def _seq(host: Host, args: Sequence[str]) -> int:
-    if not 1 <= len(args) <= 3 or not all(re.fullmatch(r"-?[1-9]\d{0,8}|0", one) for one in args):
-        raise NotUnderstood("seq")
-    first, *step, last = map(int, args if len(args) > 1 else ("1", *args))
-    by = step[0] if step else 1
-    if not by or (last - first) // by > 100_000:
-        raise NotUnderstood("seq")
-    host.say("".join(f"{number}\n" for number in range(first, last + (by > 0 or -1), by)))
-    return 0
-
-
-def _tee(host: Host, args: Sequence[str]) -> int:
-    options, names = _options(args, "a")
-    data = host.stdin()
-    host.say(data)
-    return _each(
-        host, "tee", names,
-        lambda name: host.disk.write(host.path(name), data, host.now(), append="a" in options),
-    )  # fmt: skip
-
-
-def _ends(host: Host, program: str, args: Sequence[str]) -> int:
-    """Print the first or the last lines: ``-n 3``, ``-n3`` or ``-3``."""
-    words, count = list(args), 10
-    if words and (match := re.fullmatch(r"-n?(\d+)", words[0])):
-        count, words = int(match[1]), words[1:]
-    elif len(words) > 1 and words[0] == "-n" and words[1].isdigit():
-        count, words = int(words[1]), words[2:]
-    if len(words) > 1 or any(word.startswith("-") for word in words):
-        raise NotUnderstood(program)
-    if (lines := _lines(host, program, words)) is None:
-        return 1
-    chosen = lines[:count] if program == "head" else lines[max(len(lines) - count, 0) :]
-    host.say("".join(f"{line}\n" for line in chosen))
-    return 0
-
-
-def _test(host: Host, args: Sequence[str]) -> int:
-    words = list(args)
-    if words[:1] == ["!"] and len(words) > 1:
-        return 1 - _test(host, words[1:])
-    if len(words) <= 1:
-        return int(not (words and words[0]))
-    if len(words) == 2 and words[0] in _UNARY:
-        return int(not _UNARY[words[0]](host, words[1]))
-    if len(words) == 3 and words[1] in _BINARY:
-        try:
-            return int(not _BINARY[words[1]](words[0], words[2]))
-        except ValueError:
-            host.complain(f"test: {words[0]}: integer expression expected")
-            return 2
-    raise NotUnderstood("test")
 
 
 def _bracket(host: Host, args: Sequence[str]) -> int:
     if args[-1:] != ["]"]:
         host.complain("[: missing ]")
         return 2
-    return _test(host, args[:-1])
+    return test(host, args[:-1], bash=host.bash)
 
 
-def _is_folder(host: Host, name: str) -> bool:
-    path = host.path(name)
-    return host.disk.exists(path) and isinstance(host.disk.find(path), Folder)
-
-
-def _is_file(host: Host, name: str) -> bool:
-    return host.disk.exists(host.path(name)) and not _is_folder(host, name)
-
-
-_UNARY: dict[str, Callable[[Host, str], bool]] = {
-    "-e": lambda host, name: host.disk.exists(host.path(name)),
-    "-f": _is_file,
-    "-d": _is_folder,
-    "-s": lambda host, name: _is_file(host, name) and host.disk.size(host.path(name)) > 0,
-    "-n": lambda host, text: bool(text),
-    "-z": lambda host, text: not text,
-}
-_BINARY: dict[str, Callable[[str, str], bool]] = {
-    "=": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "-eq": lambda left, right: int(left) == int(right),
-    "-ne": lambda left, right: int(left) != int(right),
-    "-lt": lambda left, right: int(left) < int(right),
-    "-le": lambda left, right: int(left) <= int(right),
-    "-gt": lambda left, right: int(left) > int(right),
-    "-ge": lambda left, right: int(left) >= int(right),
-}
-
-
-def _pwd(host: Host, args: Sequence[str]) -> int:
-    host.say(f"{host.cwd}\n")
+def _date(host: Host, args: Sequence[str]) -> int:
+    """Print the time of the lab, in UTC."""
+    now, form = datetime.fromtimestamp(host.now(), UTC), "%a %b %e %H:%M:%S UTC %Y"
+    for arg in args:
+        if arg.startswith("+"):
+            form = arg[1:].replace("%N", f"{now.microsecond * 1000:09d}")
+            form = form.replace("%3N", f"{now.microsecond // 1000:03d}").replace("%:z", "+00:00")
+        elif arg.startswith(("-I", "--iso-8601")):
+            kind = arg.removeprefix("-I").removeprefix("--iso-8601").removeprefix("=")
+            form = "%Y-%m-%d" if kind in {"", "date"} else "%Y-%m-%dT%H:%M:%S+00:00"
+            if kind not in {"", "date", "seconds"}:
+                raise NotUnderstood(arg)
+        elif arg not in {"-u", "--utc"}:
+            raise NotUnderstood(arg)
+    if unknown := re.search(r"%[^aAbBcCdDeFgGhHIjklmMnprRsStTuUVwWxXyYzZ%]", form):
+        raise NotUnderstood(unknown.group())
+    form = form.replace("%s", str(int(host.now())))
+    host.say(f"{now:{form}}\n")
     return 0
 
 
+def _hostname(host: Host, args: Sequence[str]) -> int:
+    if args and list(args) != ["-s"]:
+        raise NotUnderstood(" ".join(args))
+    host.say(f"{host.environment.get('AZ_BATCH_NODE_ID', 'localhost')}\n")
+    return 0
+
+
+def _expr(host: Host, args: Sequence[str]) -> int:
+    """Calculate with two operands."""
+    if len(args) == 3 and args[1] in {"+", "-", "*", "/", "%"}:
+        if not all(re.fullmatch(r"-?\d+", args[at]) for at in (0, 2)):
+            host.complain("expr: non-integer argument")
+            return 2
+        left, right = int(args[0]), int(args[2])
+        if args[1] in "/%" and not right:
+            host.complain("expr: division by zero")
+            return 2
+        size = abs(left) // abs(right) if args[1] in "/%" else 0
+        quotient = size if (left < 0) == (right < 0) else -size
+        found = {"+": left + right, "-": left - right, "*": left * right, "/": quotient,
+                 "%": left - right * quotient}[args[1]]  # fmt: skip
+        host.say(f"{found}\n")
+        return int(not found)
+    if len(args) == 3 and args[1] == ":":
+        match = python_pattern(args[2]).match(args[0])
+        grouped = match is not None and bool(match.re.groups)
+        text = (
+            (match[1] or "" if grouped else str(match.end()))
+            if match
+            else ("" if r"\(" in args[2] else "0")
+        )
+        host.say(f"{text}\n")
+        return int(text in {"", "0"})
+    if len(args) == 2 and args[0] == "length":
+        host.say(f"{len(args[1])}\n")
+        return int(not args[1])
+    raise NotUnderstood(" ".join(args))
+
+
 PROGRAMS: dict[str, Program] = {
+    **FILE_PROGRAMS,
+    **TEXT_PROGRAMS,
     "true": lambda host, args: 0,
     "false": lambda host, args: 1,
+    "date": _date,
     "echo": _echo,
-    "printf": _printf,
-    "cat": _cat,
-    "rm": _rm,
-    "mkdir": _mkdir,
-    "touch": _touch,
-    "ls": _ls,
-    "cp": _copy,
-    "mv": _move,
-    "env": _env,
-    "fallocate": _fallocate,
+    "expr": _expr,
+    "hostname": _hostname,
     "printenv": _printenv,
-    "pwd": _pwd,
-    "grep": _grep,
-    "head": lambda host, args: _ends(host, "head", args),
-    "seq": _seq,
-    "sort": _sort,
-    "tail": lambda host, args: _ends(host, "tail", args),
-    "tee": _tee,
-    "wc": _wc,
-    "test": _test,
+    "printf": _printf,
+    "test": lambda host, args: test(host, args, bash=host.bash),
     "[": _bracket,
 }
 """Programs by name; also found in ``/bin`` and ``/usr/bin``."""

@@ -27,7 +27,8 @@ from batchlab.drivers.simulated import functions
 from batchlab.drivers.simulated.arguments import not_found, program_of, split
 from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.process import BUILTINS, UNDERSTOOD, SimulatedProcess
+from batchlab.drivers.simulated.process import UNDERSTOOD, SimulatedProcess
+from batchlab.drivers.simulated.shell_builtins import BUILTINS
 from batchlab.drivers.simulated.workload import Behavior, Launch, Load, Workload
 
 __all__ = ["Shell"]

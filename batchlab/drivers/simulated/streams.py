@@ -33,14 +33,15 @@ class Streams:
     def redirect(self, descriptor: int, operator: str, name: str) -> None:
         """Connect a descriptor with a file, or with what another one is connected with."""
         if operator == ">&":
-            self.streams[descriptor] = self.streams[int(name)]
+            self.streams[descriptor] = None if name == "-" else self.streams[int(name)]
+        elif operator[:2] == "<<":
+            self.streams[0] = bytearray((name + "\n" * (operator == "<<<")).encode())
         elif name == "/dev/null":
             self.streams[descriptor] = None
         elif name in {"/dev/stdout", "/dev/stderr"}:
             self.streams[descriptor] = self.streams[1 if name == "/dev/stdout" else 2]
         elif operator == "<":
-            self.disk.read(self.path(name))
-            self.streams[descriptor] = self.path(name)
+            self.streams[descriptor] = bytearray(self.disk.read(self.path(name)))
         else:
             self.disk.write(self.path(name), b"", self.now(), append=operator == ">>")
             self.streams[descriptor] = self.path(name)
@@ -50,13 +51,22 @@ class Streams:
         return name if name.startswith("/") else f"{self.cwd}/{name}"
 
     def stdin(self) -> bytes:
-        """Return all of the standard input."""
+        """Return the rest of the standard input."""
         source = self.streams[0]
-        if isinstance(source, bytearray):  # a pipe
-            data = bytes(source)
-            source.clear()
-            return data
-        return b"" if source is None else self.disk.read(source)
+        if not isinstance(source, bytearray):
+            return b""
+        data = bytes(source)
+        source.clear()
+        return data
+
+    def line(self) -> tuple[str, bool]:
+        """Return the next line of the standard input, and whether it has an end."""
+        source = self.streams[0]
+        if not isinstance(source, bytearray):
+            return "", False
+        line, newline, _ = source.partition(b"\n")
+        del source[: len(line) + len(newline)]
+        return line.decode(errors="replace"), bool(newline)
 
     def say(self, data: str | bytes) -> None:
         """Print to stdout."""
