@@ -45,6 +45,7 @@ __all__ = [
     "lines_after_starts",
     "losses",
     "most_nodes",
+    "most_together",
     "node_losses",
     "not_all_succeeded",
     "plain",
@@ -171,6 +172,18 @@ def most_nodes(pool: Pool) -> int:
     for change in history(pool):
         if is_of_pool(change, pool.id):
             (present.discard if change.state == "deleted" else present.add)(change.node_id)
+            most = max(most, len(present))
+    return most
+
+
+def most_together(pool: Pool, node_ids: set[str]) -> int:
+    """The largest number of these nodes that were in service in a pool at a time."""
+    present: set[str] = set()
+    most = 0
+    for change in history(pool):
+        if is_of_pool(change, pool.id) and change.node_id in node_ids:
+            up = change.state in NODE.group("up")
+            (present.add if up else present.discard)(change.node_id)
             most = max(most, len(present))
     return most
 
