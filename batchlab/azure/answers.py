@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,8 +12,20 @@ import msgspec
 
 from batchlab.errors import InvalidRequest
 from batchlab.rest.messages import Response
+from batchlab.rest.wire import write_datetime
 
-__all__ = ["ArmRefused", "error", "host_of", "json", "named", "nothing", "read_object"]
+__all__ = [
+    "ArmRefused",
+    "batch_error",
+    "check_etag",
+    "error",
+    "etag_of",
+    "host_of",
+    "json",
+    "named",
+    "nothing",
+    "read_object",
+]
 
 
 def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -29,9 +43,11 @@ def nothing(status: int, headers: Mapping[str, str] | None = None) -> Response:
 class ArmRefused(Exception):
     """A refused request: its answer."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, answer: Response | None = None
+    ) -> None:
         super().__init__(message)
-        self.answer = error(status, code, message)
+        self.answer = answer or error(status, code, message)
 
 
 def error(
@@ -41,6 +57,34 @@ def error(
     """An error in the shape of Azure Resource Manager."""
     about = {"code": code, "message": message} | ({"target": target} if target else {})
     return json({"error": about}, status, headers)
+
+
+def batch_error(
+    status: int, code: str, message: str, values: Mapping[str, str] | None = None
+) -> Response:
+    """An error of the Batch service: what is particular is in details, one for each value."""
+    text = f"{message}\nRequestId:{uuid.uuid4()}\nTime:{write_datetime(datetime.now(UTC))}"
+    about: dict[str, Any] = {"code": code, "message": text, "target": "BatchAccount"}
+    details = [{"code": key, "message": value} for key, value in (values or {}).items()]
+    return json({"error": about | ({"details": details} if details else {})}, status)
+
+
+def etag_of(content: Any) -> str:
+    """The version of a resource that has no number of its own: another content has another."""
+    digest = uuid.uuid5(uuid.NAMESPACE_OID, msgspec.json.encode(content).decode()).hex
+    return f'W/"0x{digest[:15].upper()}"'
+
+
+def check_etag(headers: Mapping[str, str], etag: str | None) -> None:
+    """Refuse a request for another version of a resource; `etag` is None if there is none."""
+    wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in (wanted or "*").split(",")]
+    own = None if etag is None else etag.removeprefix("W/").strip('"')
+    if (wanted is not None and (own is None or not {"*", own} & set(tags))) or (
+        unwanted == "*" and own is not None
+    ):
+        said = "The condition specified using HTTP conditional header(s) is not met."
+        raise ArmRefused(412, "ConditionNotMet", said, batch_error(412, "ConditionNotMet", said))
 
 
 def named(headers: Mapping[str, str]) -> dict[str, str]:

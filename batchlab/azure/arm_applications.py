@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchlab.azure.answers import ArmRefused, json, nothing
+from batchlab.azure.answers import ArmRefused, check_etag, etag_of, json, nothing
 from batchlab.azure.azurite import Azurite
 from batchlab.azure.names import Account
 from batchlab.core.messages.inputs import CreateApplication
@@ -57,7 +57,7 @@ class ArmApplications:
         one = "/applications/{application}"
         version = f"{one}/versions/{{version}}"
         yield "GET", "/applications", self._list
-        yield "GET", one, lambda call: json(self._shown(self._find(call)))
+        yield "GET", one, lambda call: _one(self._shown(self._find(call)))
         yield "PUT", one, self._create
         yield "PATCH", one, self._change
         yield "DELETE", one, self._delete
@@ -75,17 +75,20 @@ class ArmApplications:
     def _create(self, call: ArmCall) -> Response:
         """PUT: make it, or give an existing one these properties."""
         name, given = call.names["application"], call.properties
-        if self._applications.get(name) is None:
+        found = self._applications.get(name)
+        check_etag(call.headers, None if found is None else self._shown(found)["etag"])
+        if found is None:
             ask_for(self._connection, CreateApplication, "applications", application_id=name,
                     display_name=given.get("displayName"),
                     allow_updates=given.get("allowUpdates", True))  # fmt: skip
             given = {key: value for key, value in given.items() if key == "defaultVersion"}
         self._update(self._find(call), given)
-        return json(self._shown(self._find(call)))
+        return _one(self._shown(self._find(call)))
 
     def _change(self, call: ArmCall) -> Response:
+        check_etag(call.headers, self._shown(self._find(call))["etag"])
         self._update(self._find(call), call.properties)
-        return json(self._shown(self._find(call)))
+        return _one(self._shown(self._find(call)))
 
     def _update(self, application: Application, given: Wire) -> None:
         if given:
@@ -108,11 +111,12 @@ class ArmApplications:
         view: ApplicationProperties = application.view()
         about = {"displayName": view.display_name, "allowUpdates": view.allow_updates,
                  "defaultVersion": view.default_version}  # fmt: skip
-        return {
+        found = {
             "id": f"{self._account.path}/applications/{application.id}", "name": application.id,
             "type": _KIND,
             "properties": {name: value for name, value in about.items() if value is not None},
         }  # fmt: skip
+        return found | {"etag": etag_of(found)}
 
     # -- versions -------------------------------------------------------------------------------
 
@@ -133,7 +137,7 @@ class ArmApplications:
         package = application.packages.get(version)
         if package is None and self._key(call) not in self._pending:
             raise NotFound("ResourceNotFound", f"{application.id!r} has no version {version!r}")
-        return json(self._shown_version(application.id, version, package))
+        return _one(self._shown_version(application.id, version, package))
 
     def _upload(self, call: ArmCall) -> Response:
         """PUT: where to upload the contents; nothing changes until they are activated."""
@@ -152,7 +156,7 @@ class ArmApplications:
             "storageUrl": store.upload_url(container, blob, ends),
             "storageUrlExpiry": write_datetime(ends),
         }
-        return json(about)
+        return _one(about)
 
     def _activate(self, call: ArmCall) -> Response:
         application, version = self._find(call), call.names["version"]
@@ -166,7 +170,7 @@ class ArmApplications:
                 raise NotFound(
                     "ResourceNotFound", f"there is no version {version!r}: PUT it first"
                 )
-            return json(self._shown_version(application.id, version, package))
+            return _one(self._shown_version(application.id, version, package))
         data = store.read(*place.split("/"))
         if data is None:
             raise Conflict(
@@ -175,7 +179,7 @@ class ArmApplications:
         package = application.create_package(version, data)
         del self._pending[self._key(call)]
         store.delete(*place.split("/"))
-        return json(self._shown_version(application.id, version, package))
+        return _one(self._shown_version(application.id, version, package))
 
     def _delete_version(self, call: ArmCall) -> Response:
         application = self._find(call)
@@ -203,4 +207,10 @@ class ArmApplications:
             about["format"] = "zip"
             about["lastActivationTime"] = write_datetime(package.last_activation_time)
         path = f"{self._account.path}/applications/{application_id}/versions/{version}"
-        return {"id": path, "name": version, "type": f"{_KIND}/versions", "properties": about}
+        found = {"id": path, "name": version, "type": f"{_KIND}/versions", "properties": about}
+        return found | {"etag": etag_of(found)}
+
+
+def _one(resource: Wire) -> Response:
+    """A response with one resource and its version."""
+    return json(resource, 200, {"ETag": resource["etag"]})

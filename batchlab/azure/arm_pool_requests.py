@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 
-from batchlab.azure.answers import ArmRefused, error, json, nothing
+from batchlab.azure.answers import ArmRefused, batch_error, check_etag, json, nothing
 from batchlab.azure.arm_pools import pool_of_arm, pool_to_arm
 from batchlab.azure.names import CLIENT, IDENTITY, PRINCIPAL, Account
 from batchlab.drivers.ports import Connection
@@ -57,11 +58,11 @@ class ArmPools:
     def routes(self) -> Iterator[tuple[str, str, Callable[[ArmCall], Response]]]:
         """The methods and paths, below that of the account, and what answers."""
         yield "GET", "/pools", self._list
-        yield "GET", "/pools/{pool}", lambda call: json(*self._shown(call.names["pool"]))
+        yield "GET", "/pools/{pool}", lambda call: json(*self._shown(call))
         yield "PUT", "/pools/{pool}", self._create
         yield "PATCH", "/pools/{pool}", self._change
         yield "DELETE", "/pools/{pool}", self._delete
-        yield "GET", "/pooloperationresults/{pool}", self._deleted
+        yield "GET", "/pooloperationresults/delete-{pool}", self._deleted
         for verb in ("stopresize", "disableautoscale"):
             yield "POST", f"/pools/{{pool}}/{verb}", partial(self._do, verb=verb)
 
@@ -82,7 +83,7 @@ class ArmPools:
         skip = call.query.get("$skiptoken", "0")
         start = int(skip) if skip.isdecimal() and skip.isascii() and len(skip) < 10 else 0
         end = start + int(most) if most else len(rows)
-        content: Wire = {"value": [self._to_arm(row) for row in rows[start:end]]}
+        content: Wire = {"value": [self._to_arm(call, row) for row in rows[start:end]]}
         if end < len(rows):
             base = f"https://management.azure.com{self._account.path}/pools"
             version = call.query.get("api-version", "")
@@ -91,19 +92,20 @@ class ArmPools:
             )
         return json(content)
 
-    def _shown(self, pool_id: str) -> tuple[Wire, int, dict[str, str]]:
-        found = self._to_arm(self._ask("GET", _path(pool_id)))
-        return found, 200, {"ETag": found["etag"]}
+    def _shown(self, call: ArmCall) -> tuple[Wire, int, dict[str, str]]:
+        pool = self._ask("GET", _path(call.names["pool"]))
+        found = self._to_arm(call, pool)
+        changed = format_datetime(datetime.fromisoformat(pool["lastModified"]), usegmt=True)
+        return found, 200, {"ETag": found["etag"], "Last-Modified": changed}
 
-    def _to_arm(self, pool: Wire) -> Wire:
-        return pool_to_arm(pool, self._account.path)
+    def _to_arm(self, call: ArmCall, pool: Wire) -> Wire:
+        return pool_to_arm(pool, self._account.path, call.query.get("api-version", ""))
 
     # -- changing -------------------------------------------------------------------------------
 
     def _create(self, call: ArmCall) -> Response:
         pool_id = call.names["pool"]
-        if call.headers.get("if-none-match") == "*" and self._exists(pool_id):
-            return error(412, "PreconditionFailed", f"there is already a pool {pool_id!r}")
+        self._check(call)
         pool = {"id": pool_id} | pool_of_arm(call.properties)
         identity = self._identity(call.json.get("identity"))
         self._ask("POST", "/pools", pool)
@@ -111,7 +113,12 @@ class ArmPools:
             created = datetime.fromisoformat(self._ask("GET", _path(pool_id))["creationTime"])
             kept = unknown_properties_of(self._connection)
             kept.put(("pool", pool_id), created, {"identity": identity})
-        return json(*self._shown(pool_id))
+        return json(*self._shown(call))
+
+    def _check(self, call: ArmCall) -> None:
+        """Refuse a conditional request if the condition is not met."""
+        response = self._send("HEAD", _path(call.names["pool"]))
+        check_etag(call.headers, response.headers.get("ETag"))
 
     def _identity(self, given: Any) -> Wire | None:
         """The identity of a pool's nodes, as the service shows it; all tasks have it anyway."""
@@ -132,6 +139,7 @@ class ArmPools:
     def _change(self, call: ArmCall) -> Response:
         pool_id = call.names["pool"]
         before = self._ask("GET", _path(pool_id))
+        self._check(call)
         wanted = pool_of_arm(call.properties)
         wanted = {name: value for name, value in wanted.items()
                   if name not in _NEVER_CHANGED or value != before.get(name)}  # fmt: skip
@@ -140,7 +148,7 @@ class ArmPools:
             self._ask("PATCH", _path(pool_id), wanted)
         if scale:
             self._scale(pool_id, scale, before)
-        return json(*self._shown(pool_id))
+        return json(*self._shown(call))
 
     def _scale(self, pool_id: str, scale: Wire, before: Wire) -> None:
         """Give a pool another size, or a formula, or none."""
@@ -157,7 +165,7 @@ class ArmPools:
     def _do(self, call: ArmCall, verb: str) -> Response:
         pool_id = call.names["pool"]
         self._ask("POST", f"{_path(pool_id)}/{verb}")
-        return json(*self._shown(pool_id))
+        return json(*self._shown(call))
 
     def _delete(self, call: ArmCall) -> Response:
         pool_id = call.names["pool"]
@@ -168,16 +176,17 @@ class ArmPools:
         except ArmRefused as refused:
             if b"PoolBeingDeleted" not in bytes(refused.answer.body):  # type: ignore[arg-type]
                 raise
-        return self._deleted(call)
+        return self._deleting(call)
 
     def _deleted(self, call: ArmCall) -> Response:
         """Whether a pool is gone: a client asks here until it is."""
-        pool_id = call.names["pool"]
-        if not self._exists(pool_id):
-            return nothing(200)
+        return self._deleting(call) if self._exists(call.names["pool"]) else nothing(200)
+
+    def _deleting(self, call: ArmCall) -> Response:
+        """A pool is being deleted: where to ask whether it is gone."""
         base = f"https://management.azure.com{self._account.path}"
         version = call.query.get("api-version", "")
-        where = f"{base}/poolOperationResults/{pool_id}?api-version={version}"
+        where = f"{base}/poolOperationResults/delete-{call.names['pool']}?api-version={version}"
         return nothing(202, {"Location": where, "Retry-After": RETRY_S})
 
     # -- the service ----------------------------------------------------------------------------
@@ -194,9 +203,10 @@ class ArmPools:
             return found
         said = found.get("message", {}).get("value", "").partition("\n")[0]
         values = {one["key"]: one["value"] for one in found.get("values", ())}
-        reasons = [values[key] for key in ("PropertyName", "Reason") if key in values]
-        text = " ".join([said, ": ".join(reasons)]).strip()
-        raise ArmRefused(response.status, found.get("code", "InternalError"), text)
+        code = found.get("code", "InternalError")
+        raise ArmRefused(
+            response.status, code, said, batch_error(response.status, code, said, values)
+        )
 
     def _send(
         self, method: str, path: str, content: Wire | None = None, query: str = ""

@@ -20,11 +20,12 @@ _SPELT = {
     name.lower(): name
     for name in ("Admin", "NonAdmin", "Pool", "Task", "Spread", "Pack", "Steady", "Resizing",
                  "Stopping", "Classic", "Simplified", "Default", "CurrentUser", "LocalMachine",
-                 "Requeue", "Terminate", "TaskCompletion", "RetainedData")
+                 "Requeue", "Terminate", "TaskCompletion", "RetainedData", "None", "CreationTime")
 }  # fmt: skip
 _SPELT_NAMES = frozenset({
     "scope", "elevationLevel", "nodeFillType", "allocationState", "storeLocation",
     "targetNodeCommunicationMode", "currentNodeCommunicationMode", "nodeDeallocationOption",
+    "jobDefaultOrder",
 })  # fmt: skip
 """Properties whose values the management plane spells with capitals."""
 _RENAMED = {
@@ -59,6 +60,9 @@ def pool_of_arm(properties: Wire) -> Wire:
     found = {name: value for name, value in properties.items() if name not in _NEVER_GIVEN}
     machine = _object(found.pop("deploymentConfiguration", None), "deploymentConfiguration")
     found |= {name: value for name, value in machine.items() if value is not None}
+    slots = found.pop("maxTasksPerNode", None)
+    if slots is not None:
+        found.setdefault("taskSlotsPerNode", slots)
     between = found.pop("interNodeCommunication", None)
     if between is not None:
         known = {"enabled": True, "disabled": False}
@@ -116,10 +120,17 @@ _REFERENCES: tuple[tuple[str, str, Callable[[Wire], Wire]], ...] = (
 # -- from the service ---------------------------------------------------------------------------
 
 
-def pool_to_arm(pool: Wire, account_path: str) -> Wire:
-    """A pool of the Batch service as a resource of the management plane."""
+def pool_to_arm(pool: Wire, account_path: str, version: str = "") -> Wire:
+    """A pool of the Batch service as a resource of a version of the management plane."""
     path = f"{account_path}/pools/{pool['id']}"
     found = {name: pool[name] for name in _SAME if name in pool}
+    size = found.get("vmSize", "")
+    found["vmSize"] = size.upper() if size.startswith("standard_") else size.capitalize()
+    if version and version < "2021-01-01":
+        found["maxTasksPerNode"] = found.pop("taskSlotsPerNode")
+    policy = found.get("taskSchedulingPolicy", {})
+    if version and version < "2025-06-01" and policy.get("jobDefaultOrder") == "none":
+        found["taskSchedulingPolicy"] = {"nodeFillType": policy["nodeFillType"]}
     deleting = pool.get("state") == "deleting"
     found["provisioningState"] = "Deleting" if deleting else "Succeeded"
     found["provisioningStateTransitionTime"] = pool.get("stateTransitionTime")
@@ -147,7 +158,7 @@ def pool_to_arm(pool: Wire, account_path: str) -> Wire:
         found["certificates"] = certificates
     resource = {
         "id": path, "name": pool["id"], "type": "Microsoft.Batch/batchAccounts/pools",
-        "etag": pool.get("eTag", ""), "properties": _walk(found, _BACK, _spelt),
+        "etag": f'W/"{pool.get("eTag", "")}"', "properties": _walk(found, _BACK, _spelt),
     }  # fmt: skip
     return resource | ({"identity": _identity(pool["identity"])} if "identity" in pool else {})
 
@@ -177,11 +188,12 @@ def _scale(pool: Wire) -> Wire:
         fixed = {name: pool[name] for name in _FIXED if name in pool}
         found["scaleSettings"] = {"fixedScale": fixed}
     status = {name: pool[name] for name in _FIXED if name in pool}
-    status["startTime"] = pool.get("allocationStateTransitionTime")
+    status |= {"nodeDeallocationOption": "requeue",
+               "startTime": pool.get("allocationStateTransitionTime")}  # fmt: skip
     errors = [_error(one) for one in pool.get("resizeErrors", ())]
     if errors:
         status["errors"] = errors
-    if errors or pool.get("allocationState") != "steady":
+    if errors or "fixedScale" in found["scaleSettings"] or pool["allocationState"] != "steady":
         found["resizeOperationStatus"] = status
     return found
 

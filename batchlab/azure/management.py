@@ -13,8 +13,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from batchlab.azure.answers import ArmRefused, error, json, nothing, read_object
+from batchlab.azure.answers import (
+    ArmRefused,
+    batch_error,
+    check_etag,
+    error,
+    etag_of,
+    json,
+    nothing,
+    read_object,
+)
 from batchlab.azure.arm_applications import ArmApplications
+from batchlab.azure.arm_operations import ArmLists, operations
 from batchlab.azure.arm_pool_requests import ArmPools
 from batchlab.azure.names import (
     CLIENT,
@@ -29,7 +39,8 @@ from batchlab.azure.names import (
 from batchlab.core.messages.questions import GetQuotas
 from batchlab.core.model.sizes import VM_SIZES, VmSize
 from batchlab.drivers.ports import Connection
-from batchlab.errors import BatchError, invalid
+from batchlab.errors import BatchError, InvalidRequest, invalid
+from batchlab.rest.errors import error_content
 from batchlab.rest.images import IMAGES
 from batchlab.rest.messages import Response
 
@@ -88,6 +99,7 @@ class Management:
         self._account = account
         self._key, self._storage_key = keys
         self._has_storage = has_storage
+        self._tags: dict[str, str] = {}
         group = "/subscriptions/{subscription}/resourcegroups/{group}"
         batch = f"{group}/providers/microsoft.batch/batchaccounts"
         own = f"{batch}/{{account}}"
@@ -98,6 +110,7 @@ class Management:
             (method, _pattern(template), answer)
             for method, template, answer in (
                 ("GET", "/tenants", self._tenants),
+                ("GET", "/providers/microsoft.batch/operations", lambda call: operations()),
                 ("GET", "/subscriptions", self._subscriptions),
                 ("GET", "/subscriptions/{subscription}", self._subscription),
                 ("GET", "/subscriptions/{subscription}/locations", self._locations),
@@ -128,7 +141,8 @@ class Management:
                 ("POST", f"{group}{store}/{{store}}/listkeys", self._store_keys),
                 ("GET", IDENTITY.lower(), self._identity),
                 *((method, own + template, answer)
-                  for part in (pools, applications) for method, template, answer in part.routes()),
+                  for part in (pools, applications, ArmLists(account))
+                  for method, template, answer in part.routes()),
             )
         ]  # fmt: skip
 
@@ -152,8 +166,7 @@ class Management:
             except ArmRefused as refused:
                 return refused.answer
             except BatchError as refused:
-                return error(refused.status, refused.code, refused.message,
-                             target=refused.values.get("PropertyName", ""))  # fmt: skip
+                return _refusal(refused)
         if others:
             said = f"{method} is not supported here, only {', '.join(sorted(set(others)))}"
             return error(405, "MethodNotAllowed", said)
@@ -170,7 +183,7 @@ class Management:
         ):
             given = names.get(name, known)
             if given.lower() != known.lower():
-                said = f"there is no {_WORDS[name]} {given!r}; this lab's is {known!r}"
+                said = f"{_WORDS[name]} {given!r} could not be found; this lab's is {known!r}"
                 raise ArmRefused(404, code, said)
 
     # -- around the account ---------------------------------------------------------------------
@@ -222,10 +235,30 @@ class Management:
         return json({"value": [self._resource()]})
 
     def _one(self, call: ArmCall) -> Response:
-        """GET, and PUT or PATCH: the account exists, and is as the lab is."""
+        """GET, and PUT or PATCH: the account exists, and is as the lab is, with other tags."""
         if call.method != "GET":
-            call.json  # noqa: B018 - it must be an object
-        return json(self._resource())
+            self._change(call)
+        found = self._resource()
+        return json(found, 200, {"ETag": etag_of(found).removeprefix("W/")})
+
+    def _change(self, call: ArmCall) -> None:
+        given, tags = call.properties, call.json.get("tags")
+        if tags is not None and not (
+            isinstance(tags, dict) and all(isinstance(value, str) for value in tags.values())
+        ):
+            raise invalid("tags", tags, "must be an object of texts")
+        mode = str(given.get("poolAllocationMode") or "BatchService")
+        if mode.lower() != "batchservice":
+            reason = "the pools of a lab are not in your subscription: use BatchService"
+            if not given.get("keyVaultReference"):
+                reason = (
+                    "keyVaultReference must be set if poolAllocationMode is specified as "
+                    f"'{mode}' on a PUT request"
+                )
+            raise InvalidRequest("InvalidRequestBody", reason, {"Reason": reason})
+        check_etag(call.headers, etag_of(self._resource()))
+        if tags is not None or call.method == "PUT":
+            self._tags = tags or {}
 
     def _fixed(self, call: ArmCall) -> Response:
         said = ("the account is the lab that is served: stop it to delete the account, serve it "
@@ -260,8 +293,8 @@ class Management:
             }  # fmt: skip
         return {
             "id": self._account.path, "name": self._account.name, "location": REGION,
-            "type": "Microsoft.Batch/batchAccounts", "identity": {"type": "None"}, "tags": {},
-            "properties": about,
+            "type": "Microsoft.Batch/batchAccounts", "identity": {"type": "None"},
+            "tags": self._tags, "properties": about,
         }  # fmt: skip
 
     def _images(self, call: ArmCall) -> Response:
@@ -279,10 +312,16 @@ class Management:
         return json({"value": rows})
 
     def _availability(self, call: ArmCall) -> Response:
-        if str(call.json.get("name", "")).lower() != self._account.name:
+        name, reason, said = str(call.json.get("name", "")), "Invalid", ""
+        if not 3 <= len(name) <= 24:
+            said = "Account name must be at least 3 characters and at most 24 characters."
+        elif not re.fullmatch("[a-z0-9]+", name):
+            said = "Account name can only contain lowercase letters and numbers."
+        elif name == self._account.name:
+            reason, said = "AlreadyExists", f"An account named '{name}' is already in use."
+        if not said:
             return json({"nameAvailable": True})
-        said = "this is the account of the lab"
-        return json({"nameAvailable": False, "reason": "AlreadyExists", "message": said})
+        return json({"nameAvailable": False, "reason": reason, "message": said})
 
     # -- the storage account --------------------------------------------------------------------
 
@@ -317,8 +356,8 @@ class Management:
         }  # fmt: skip
 
 
-_WORDS = {"subscription": "subscription", "group": "resource group", "account": "Batch account",
-          "store": "storage account"}  # fmt: skip
+_WORDS = {"subscription": "The subscription", "group": "Resource group",
+          "account": "Batch account", "store": "Storage account"}  # fmt: skip
 _SUBSCRIPTION = {
     "id": f"/subscriptions/{SUBSCRIPTION}", "subscriptionId": SUBSCRIPTION, "tenantId": TENANT,
     "displayName": "batchlab", "state": "Enabled", "authorizationSource": "RoleBased",
@@ -343,6 +382,13 @@ def _size(size: VmSize) -> dict[str, Any]:
     }  # fmt: skip
     capabilities = [{"name": key, "value": str(value)} for key, value in values.items()]
     return {"name": name, "familyName": f"standard{family}Family", "capabilities": capabilities}
+
+
+def _refusal(refused: BatchError) -> Response:
+    """What the lab refuses, as the Batch service says it."""
+    found = error_content(refused)
+    values = {one["key"]: one["value"] for one in found.get("values", ())}
+    return batch_error(refused.status, refused.code, found["message"]["value"], values)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -80,8 +80,3 @@ def test_what_is_not_here_is_not_found(box: Box, path: str, code: str) -> None:
 ])  # fmt: skip
 def test_account_is_the_lab(box: Box, method: str, path: str, status: int) -> None:
     assert box.ask(method, box.account.path + path).status == status
-
-
-def test_error_of_a_refused_request_names_the_property(box: Box) -> None:
-    body = {"properties": {"interNodeCommunication": "x"}}
-    assert box.ask("PUT", "pools/p", body).content["error"]["target"] == "interNodeCommunication"

@@ -31,7 +31,10 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        return self.content["error"]["message"]
+        """The message, with its details."""
+        error = self.content["error"]
+        details = [one["message"] for one in error.get("details", ())]
+        return " ".join([error["message"], *details])
 
 
 def read(response: Response) -> Answer:
