@@ -72,13 +72,14 @@ def test_learner_joins_leaves_and_comes_back(chromium: Any, tmp_path: Path) -> N
     context = chromium.new_context(viewport={"width": 480, "height": 700})
     try:
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.goto(f"{server.url}/#WRONG1")
         page.get_by_label("Your name").fill(NAME)
         page.get_by_role("button", name="Join").click()
         page.get_by_text("this is not the code of the class").wait_for()
         page.get_by_label("Join code").fill("k7q m3x")
         page.get_by_role("button", name="Join").click()
-        page.wait_for_function("document.title === 'The lessons'")
+        expect(page).to_have_title("The lessons")
         page.goto(server.join_page)
         page.get_by_text(f"You have seat 1 as {NAME[:40]}.").wait_for()
         for scheme in ("light", "dark"):
@@ -90,7 +91,7 @@ def test_learner_joins_leaves_and_comes_back(chromium: Any, tmp_path: Path) -> N
         assert page.get_by_label("Join code").input_value() == "K7QM3X"
         assert barriers(page, "html") == []
         page.get_by_role("button", name="Join").click()
-        page.wait_for_function("document.title === 'The lessons'")
+        expect(page).to_have_title("The lessons")
         assert [row["seat"] for row in table.rows()] == [1, 2]
         page.goto(server.url)
         page.get_by_text("You have seat 2.").wait_for()
