@@ -223,7 +223,9 @@ def test_every_call_says_what_was_closed_before_the_lab_and_what_to_do(attached_
     things.lab.close()
     things.lab.close()
     assert time.monotonic() - began < PATIENCE_S
-    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
+    told = [record for record in caplog.records if record.levelname != "INFO"]
+    slow = "distributed.gc"  # says how long a busy machine took
+    assert [record.getMessage() for record in told if record.name != slow] == []
     with pytest.raises(bl.Conflict, match="the lab is closed"):
         things.lab.pools.views()
     things.close()

@@ -96,6 +96,6 @@ def test_fault_of_batchlab_ends_the_run_that_it_is_in(lab, monkeypatch, caplog):
     assert task.exit_code is None
     assert task.failure_info.category == "ServerError"
     assert "RuntimeError: of a kind that nobody expected" in task.failure_info.message
-    assert "RuntimeError" in caplog.text
+    until(lambda: "RuntimeError" in caplog.text)
     assert job.create_task("b", "echo works").wait(timeout=30) is None
     assert job.tasks["b"].exit_code == 0
