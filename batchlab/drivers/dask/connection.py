@@ -147,7 +147,7 @@ class DaskConnection(RemoteConnection):
         security = cluster.security
         link = Link(
             cluster.loop, cluster.address, host.account, host.config.lab_id,
-            connection_args=security and security.get_connection_args("client"), own=True,
+            connection_args=security and security.get_connection_args("client"),
         )  # fmt: skip
         cluster.before_end = link.disconnect
         return cls(link, host.config, host.now(), cluster.close)

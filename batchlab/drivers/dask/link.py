@@ -40,7 +40,7 @@ PATIENCE_S = 60.0
 SILENCE_S = 10.0
 """How long an attempt may stay without an answer, beyond the time that the host may hold it."""
 CONNECT_S = 1.0
-"""How long an attempt to connect may take; if it fails, the next ones get more time."""
+"""How long an attempt to reconnect may take; if it fails, the next ones get more time."""
 LONGEST_CONNECT_S = 8.0
 PAUSE_S = 1.0
 """The longest pause between two attempts."""
@@ -86,9 +86,6 @@ class Link:
         How to connect, from the cluster's security.
     cluster : cluster, optional
         The cluster object, where this process has one.
-    own : bool, default False
-        Whether the scheduler is in this process: then an attempt to connect may take as long as
-        the process is busy. Dask forgets the socket of an attempt that it gives up.
 
     Attributes
     ----------
@@ -104,16 +101,14 @@ class Link:
         *,
         connection_args: dict[str, Any] | None = None,
         cluster: Any = None,
-        own: bool = False,
     ) -> None:
         self.loop = loop.asyncio_loop
         self._address = address
         self._cluster = cluster
         self._has_network = not address.startswith("inproc://")
-        self._pool = ConnectionPool(
-            connection_args=connection_args,
-            timeout=CONNECT_S if self._has_network and not own else None,
-        )
+        # Attempts are short only to reconnect: Dask forgets the socket of one that it gives up,
+        # and this process may only be busy.
+        self._pool = ConnectionPool(connection_args=connection_args)
         asyncio.run_coroutine_threadsafe(self._pool.start(), self.loop).result()
         self._rpc = messages.AccountRpc(self._pool(address), account, lab_id)
         self._account = account
@@ -219,23 +214,23 @@ class Link:
 
     async def _reconnect(self) -> None:
         """Try to connect until it succeeds or the link is closed."""
-        noted = False
-        while not await self._can_connect():
+        noted, limit_s = False, CONNECT_S
+        while not await self._can_connect(limit_s):
             if not noted:
                 logger.warning(_LOSING, self._address, self._why)
             noted = True
-            self._pool.timeout = min(2 * (self._pool.timeout or 1), LONGEST_CONNECT_S)
+            limit_s = min(2 * limit_s, LONGEST_CONNECT_S)
             await asyncio.sleep(random.uniform(0, PAUSE_S))
         if noted:
             logger.warning("the Dask scheduler at %s answers again", self._address)
         self._connecting = None
         self._back.set()
 
-    async def _can_connect(self) -> bool:
+    async def _can_connect(self, limit_s: float) -> bool:
         try:
             # The handshake after the connection has no limit of its own.
-            limit_s = 2 * (self._pool.timeout or 1)
-            comm = await asyncio.wait_for(self._pool.connect(self._address), limit_s)
+            connecting = self._pool.connect(self._address, timeout=limit_s)
+            comm = await asyncio.wait_for(connecting, 2 * limit_s)
         except TimeoutError:
             self._why = SILENT
         except OSError as error:

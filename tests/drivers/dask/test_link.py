@@ -138,7 +138,7 @@ def test_connections_that_are_dead_without_notice_are_replaced(network, far, mon
     assert calling.join() == "active"
 
 
-def test_first_connection_to_a_lab_of_ones_own_may_take_its_time(monkeypatch):
+def test_connection_may_take_its_time_where_the_network_is_not_lost(monkeypatch):
     """Dask leaves the socket of an attempt open that it gives up."""
     connect, attempts = BaseTCPConnector.connect, []
 
