@@ -39,9 +39,9 @@ class Node:
         for name in names:
             self.ahead.add(run(name, ahead=True))
 
-    def exit(self, *names: str) -> None:
+    def exit(self, *names: str, when: float = 0.0) -> None:
         for name in names:
-            self.ahead.exited(RunExited(run_id=run(name).run_id, exit_code=0), reported=True)
+            self.ahead.exited(RunExited(run_id=run(name).run_id, exit_code=0), when, reported=True)
         self.ahead.flush()
 
     def said(self) -> list[Report]:

@@ -111,13 +111,17 @@ class Talk:
         """Close the link."""
         self._link.close()
 
+    def has_said(self) -> bool:
+        """Whether there are reports that were not read."""
+        return bool(select.select([self._link], [], [], 0.0)[0])
+
     def report(self, number: int) -> tuple[Any, ...]:
         """Wait for the report of a command: without its number, and what has begun after it."""
         deadline = time.monotonic() + WAIT_S
         while True:
             for found, *rest in self.reports:
                 if found == number:
-                    return tuple(rest[:-1])
+                    return tuple(rest[:-2])
             wait_s = deadline - time.monotonic()
             assert wait_s > 0, f"no report of {number}"
             if select.select([self._link], [], [], wait_s)[0]:

@@ -330,7 +330,7 @@ class NodeAgent(WorkerPlugin):
         entry = RunEntry(run, self._loop.create_future(), reported)
         self._runs[run.start_run.run_id] = entry
         self._has_run = True
-        self._ahead.begin(run.start_run)
+        self._ahead.begin(run.start_run, run.began)
         self._log.run_begins(time.time(), run.start_run)
         self._gateway.open()
         return entry
@@ -360,7 +360,7 @@ class NodeAgent(WorkerPlugin):
         for run, report in ended:
             entry = self._runs.pop(run.start_run.run_id)
             entry.over(report)
-            self._ahead.exited(report, reported=entry.reported)
+            self._ahead.exited(report, run.ended, reported=entry.reported)
         self._ahead.flush()
         self._trash.empty_later()
 

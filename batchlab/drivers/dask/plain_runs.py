@@ -47,7 +47,7 @@ class PlainRun(NodeRun):
         return self._users is None and self._equipment.is_plain(self.start_run)
 
     def begin(
-        self, spawner: Spawner, begun: Callable[[], None] | None = None,
+        self, spawner: Spawner, begun: Callable[[float], None] | None = None,
         never: Callable[[], None] | None = None, until: float = 0.0,
     ) -> bool:  # fmt: skip
         """Let a spawner carry out the run, on the node's loop; False if it needs a thread.
@@ -103,6 +103,7 @@ class PlainRun(NodeRun):
         if ended.counters is not None:
             pid, stat, io = ended.counters
             self._meter.ended(pid, self.began, (stat, io))
+        self.ended = ended.when
 
         def conclude() -> None:
             if ended.killed:

@@ -53,6 +53,8 @@ LATEST = 0.1
 """How much the last run counts in the average."""
 STAGED = 2
 """How many runs per slot are staged."""
+LEAST_STAGED = 8
+"""How many runs are staged on a node with few slots: the spawner reports several exits at once."""
 
 
 class _Recall:
@@ -151,30 +153,30 @@ class RunAhead:
             recall.asked -= 1
             self._answer(recall)
 
-    def begin(self, start_run: StartRun) -> None:
-        """Note that a run begins."""
+    def begin(self, start_run: StartRun, when: float = 0.0) -> None:
+        """Note that a run begins, or has at a moment of the monotonic clock."""
         if start_run.kind == "task":
-            self._began[start_run.run_id] = time.monotonic()
+            self._began[start_run.run_id] = when or time.monotonic()
 
-    def exited(self, report: RunExited, *, reported: bool) -> None:
+    def exited(self, report: RunExited, when: float = 0.0, *, reported: bool) -> None:
         """A run is over: start the next one in its place, and keep the report for `flush`."""
-        began = self._began.pop(report.run_id, None)
+        began, when = self._began.pop(report.run_id, None), when or time.monotonic()
         if began is not None:
-            took_s = time.monotonic() - began
+            took_s = when - began
             mean_s = took_s if self._mean_s is None else self._mean_s
             self._mean_s = mean_s + LATEST * (took_s - mean_s)
             self._news = True
             then = self._start_next()
             if then is not None:
                 report = msgspec.structs.replace(report, then=then)
-            self._stage_more()
         if reported:
             self._reports.append(report)
-            self._times.append(time.monotonic())
+            self._times.append(when)
             self._urgent = self._urgent or report.then is None
 
     def flush(self) -> None:
         """Send the reports, or hold them for a moment while there is enough to do."""
+        self._stage_more()
         if self._begun:  # a slot was free
             started = [RunStarted(run_id=run_id) for run_id in self._begun]
             self._begun.clear()
@@ -229,7 +231,8 @@ class RunAhead:
 
     def _stage_more(self) -> None:
         """Stage the next runs, as many as may begin before the node's loop gets to it."""
-        for run_id, start_run in islice(self._waiting.items(), STAGED * self._config.task_slots):
+        most = max(STAGED * self._config.task_slots, LEAST_STAGED)
+        for run_id, start_run in islice(self._waiting.items(), most):
             if run_id not in self._staged:
                 staged = self._stage(
                     start_run, partial(self._has_begun, run_id), partial(self._will_not, run_id)

@@ -87,6 +87,8 @@ class NodeRun:
     ----------
     began : float
         When the process was spawned, on the monotonic clock.
+    ended : float
+        When it ended, if that was noted; 0 otherwise.
     container : ContainedCommand or None
         The container that the process runs.
     """
@@ -129,7 +131,7 @@ class NodeRun:
         self._meter = meter
         self._process_id: int | None = None
         self._logs = (OUT, ERR) if start_run.output_files else ()
-        self.began = 0.0
+        self.began = self.ended = 0.0
 
     @property
     def process_id(self) -> int | None:

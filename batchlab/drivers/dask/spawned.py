@@ -20,6 +20,8 @@ class Ended(NamedTuple):
     """Whether it was killed, or prevented, because of `Spawned.kill`."""
     counters: tuple[int, bytes, bytes] | None = None
     """The ID of the process and what its files in /proc said, if the spawner measures."""
+    when: float = 0.0
+    """The moment, on the monotonic clock."""
     then: int | None = None
     """The number of the command that the spawner has begun in its place."""
     lost: str = ""
@@ -38,7 +40,7 @@ class Spawned:
         self.place = place
         self.variables = variables
         self.done: Callable[[Ended], None] | None = done
-        self.begun: Callable[[], None] | None = None  # what a staged one calls when it begins
+        self.begun: Callable[[float], None] | None = None  # what a staged one calls, and when
 
     @property
     def pid(self) -> int | None:
@@ -63,11 +65,11 @@ class Spawned:
         self._spawner.order(("drop", self.number))
         self._spawner.flush()
 
-    def begins(self) -> None:
-        """Report that a staged command was begun by the spawner itself."""
+    def begins(self, when: float) -> None:
+        """Report that a staged command was begun by the spawner itself, and when."""
         begun, self.begun = self.begun, None
         if begun is not None:
-            begun()
+            begun(when)
 
     def end(self, ended: Ended) -> None:
         """Report the end."""

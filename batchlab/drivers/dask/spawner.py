@@ -16,15 +16,17 @@ A command that a spawner cannot begin is left to its worker, which tries itself 
 
 A node may have commands *staged*: when one of its others has exited by itself, and nothing is left
 to do for it, the next one begins in its place without an answer from the worker, unless its moment
-has passed: the node's lease may be over, and the worker not there to notice.
+has passed: the node's lease may be over, and the worker not there to notice. A report of that is
+not urgent: it is held for at most `HOLD_S`, while the node has more commands staged than are
+reported, so that the worker is woken less often.
 
 Messages have four bytes with their length, and a marshalled list. Orders are ``("start", id, node,
 place in the table, limit, words, task directory, old logs, environment)``, ``("stage", the last
 moment, ...)`` with the same, ``("begin", id)`` and ``("drop", id)`` for one that is staged,
 ``("kill", id)`` and ``("measure",)``; an empty list asks for an answer. A report is ``(id, exit
-code, killed, counters, id of the command that has begun in its place)``. Without an exit code, the
-command never began: it was killed or dropped before, or it is left to the worker. The counters are
-``(process ID, stat, io)`` if they were asked for.
+code, killed, counters, when, id of the command that has begun in its place)``. Without an exit
+code, the command never began: it was killed or dropped before, or it is left to the worker. The
+counters are ``(process ID, stat, io)`` if they were asked for.
 """
 
 from __future__ import annotations
@@ -49,6 +51,9 @@ if MYPY:  # at run time, the module takes too long to import
 
 _STREAM = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BYTES = 2**16
+_NEVER = float("inf")
+HOLD_S = 0.005
+"""How long the report of a command may be held if its slot is in use again."""
 
 
 # -- what both sides use ------------------------------------------------------------------------
@@ -124,9 +129,12 @@ class _Spawner:
         self._doomed: set[int] = set()  # to be killed, before they were to start
         self._measures = False
         self._limits = resource.getrlimit(resource.RLIMIT_RTTIME)
-        self.reports: list[tuple[Any, ...]] = []
+        self._reports: list[tuple[Any, ...]] = []
+        self._due = _NEVER  # when they are sent at the latest
 
     def obey(self, orders: list[tuple[Any, ...]]) -> None:
+        if not orders:
+            self._due = 0.0
         self._doomed.update(order[1] for order in orders if order[0] == "kill")
         for order in orders:
             if order[0] == "start":
@@ -142,7 +150,7 @@ class _Spawner:
                 if order[0] == "begin":
                     self._start(*staged)
                 else:
-                    self.reports.append((order[1], None, True, None, None))
+                    self._never_began(order[1], killed=True)
 
     def _unstage(self, number: int) -> tuple[Any, ...] | None:
         """Return a command that is staged, and no longer is."""
@@ -166,12 +174,12 @@ class _Spawner:
     ) -> None:  # fmt: skip
         self._last = max(number, self._last)
         if number in self._doomed:
-            self.reports.append((number, None, True, None, None))
+            self._never_began(number, killed=True)
             return
         try:
             pid = self._spawn(limit, words, directory, logs, variables)
         except (OSError, ValueError, LookupError, TypeError, NotImplementedError):
-            self.reports.append((number, None, False, None, None))
+            self._never_began(number, killed=False)
             return
         self._table[2 * place] = pid
         command = _Command(number, node, pid, place, simple=not logs)
@@ -211,7 +219,7 @@ class _Spawner:
         if number <= self._last:
             self._doomed.discard(number)
         if self._unstage(number):
-            self.reports.append((number, None, True, None, None))
+            self._never_began(number, killed=True)
         elif command is not None and not _ended(os.P_PID, command.pid):
             command.killed = True
             _kill_group(command.pid)
@@ -219,6 +227,7 @@ class _Spawner:
     def reap(self) -> None:
         """Report the commands that have ended, and let no process of their groups live."""
         while ended := _ended(os.P_ALL, 0):
+            now = time.monotonic()
             command = self._by_pid.pop(ended.si_pid, None)
             if command is not None:
                 natural = ended.si_code == os.CLD_EXITED
@@ -230,12 +239,29 @@ class _Spawner:
                 simple = natural and command.simple and not command.killed
                 then = self._next(command.node) if simple else None
                 number = None if then is None else then[0]
-                self.reports.append((command.number, code, command.killed, counters, number))
+                self._reports.append((command.number, code, command.killed, counters, now, number))
+                enough = then is not None and len(self._staged[command.node]) > len(self._reports)
+                self._due = min(self._due, now + HOLD_S if enough else 0.0)
                 os.waitpid(ended.si_pid, 0)
                 if then is not None:
                     self._start(*then)
             else:
                 os.waitpid(ended.si_pid, 0)
+
+    def _never_began(self, number: int, *, killed: bool) -> None:
+        self._reports.append((number, None, killed, None, 0.0, None))
+        self._due = 0.0
+
+    def pause_s(self) -> float | None:
+        """Return for how long there is nothing to send; None if it depends on what happens."""
+        return None if self._due == _NEVER else max(0.0, self._due - time.monotonic())
+
+    def message(self) -> bytes:
+        """Return what is to be sent now."""
+        if self.pause_s() != 0.0:
+            return b""
+        data, self._reports, self._due = frame(self._reports), [], _NEVER
+        return data
 
     def end(self) -> None:
         """Kill all commands."""
@@ -310,8 +336,8 @@ def _serve(spawner: _Spawner, link: int, woken: int) -> None:
     poll.register(link, select.POLLIN)
     poll.register(woken, select.POLLIN)
     while True:
-        ready = {number for number, _ in poll.poll()}
-        asked = False
+        pause_s = spawner.pause_s()
+        ready = {number for number, _ in poll.poll(pause_s and 1000 * pause_s)}
         if woken in ready:
             os.read(woken, 2**10)
         if link in ready:
@@ -319,13 +345,11 @@ def _serve(spawner: _Spawner, link: int, woken: int) -> None:
             if not data:
                 return
             for orders in frames.feed(data):
-                asked = asked or not orders
                 spawner.obey(orders)
         spawner.reap()
-        if spawner.reports or asked:
-            data, spawner.reports = frame(spawner.reports), []
-            while data:
-                data = data[os.write(link, data) :]
+        data = spawner.message()
+        while data:
+            data = data[os.write(link, data) :]
 
 
 def _ignore(*_: object) -> None:

@@ -97,13 +97,13 @@ class Spawner(asyncio.BufferedProtocol):
 
     def begin(
         self, words: list[str], variables: dict[str, str], logs: Sequence[str],
-        done: Callable[[Ended], None], begun: Callable[[], None] | None = None,
+        done: Callable[[Ended], None], begun: Callable[[float], None] | None = None,
         until: float | None = None,
     ) -> Spawned | None:  # fmt: skip
         """Begin a command in its directories, soon; None if there are too many already.
 
         With `begun`, it is staged: it begins after another one of the node, if that is before
-        `until` on the monotonic clock, and calls this.
+        `until` on the monotonic clock, and calls this with the moment.
         """
         root, directory = variables["AZ_BATCH_NODE_ROOT_DIR"], variables["AZ_BATCH_TASK_DIR"]
         place = self.table.reserve(self.table.places.get(root, 0))
@@ -161,12 +161,12 @@ class Spawner(asyncio.BufferedProtocol):
         self._silence = 0
         self._reading = True
         for reports in self._frames.feed(bytes(self._buffer[:size])):
-            for number, *ended in reports:
-                spawned = self._running.pop(number, None)
+            for number, *values in reports:
+                spawned, ended = self._running.pop(number, None), Ended(*values)
                 if spawned is not None:
-                    _call(partial(spawned.end, Ended(*ended)))
-                if (then := self._running.get(ended[-1])) is not None:
-                    _call(then.begins)
+                    _call(partial(spawned.end, ended))
+                if ended.then and (then := self._running.get(ended.then)):
+                    _call(partial(then.begins, ended.when))
         self._reading = False
         after, self._after = self._after, []
         for callback in after:
@@ -292,11 +292,12 @@ class NodeSpawner:
         if not self._pass_on(run):
             threads.run(run.execute)
 
-    def stage(self, run: Any, begun: Callable[[], None], never: Callable[[], None], until: float
-    ) -> bool:  # fmt: skip
+    def stage(
+        self, run: Any, begun: Callable[[float], None], never: Callable[[], None], until: float
+    ) -> bool:
         """Have a `NodeRun` begin after another one; False if that is not possible.
 
-        Calls `begun` when it has begun by itself, and `never` if it has not and will not.
+        Calls `begun` with the moment when it has begun by itself, and `never` if it will not.
         """
         return self._pass_on(run, begun, never, until)
 

@@ -7,7 +7,6 @@ gets to it. A staged run can still be dropped; the spawner answers whether it ha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -70,8 +69,8 @@ class StagedRuns:
         """
         run = self._make(start_run)
 
-        def begins() -> None:
-            run.began = time.monotonic()
+        def begins(when: float) -> None:
+            run.began = when
             self._enter(run)
             begun()
 

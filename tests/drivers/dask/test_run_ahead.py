@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -72,6 +73,15 @@ async def hold() -> None:
     assert node.said() == [exited("d", "e"), exited("e", "f")]
     node.exit("f")
     assert node.said() == [exited("f")]
+
+
+def test_exit_that_is_learnt_of_later_has_its_own_moment() -> None:
+    node, now = Node(speed=10.0), time.monotonic()
+    node.ahead.begin(run("a"), now - 3)
+    node.exit("a", when=now - 2)
+    assert node.ahead._mean_s == pytest.approx(1)
+    assert node.said() == [exited("a")]
+    assert 20 <= node.ages[0] < 100
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from batchlab.core.messages.facts import RunExited, RunStarted, TakenBack
 from batchlab.core.messages.outputs import TakeBack
+from batchlab.drivers.dask import run_ahead, spawner_processes
 from batchlab.drivers.dask.plain_runs import PlainRun
 from batchlab.drivers.dask.spawners import NodeSpawner
 from batchlab.drivers.dask.staged_runs import StagedRuns
@@ -95,6 +99,38 @@ def test_drop_that_comes_too_late_changes_nothing(talk: Talk) -> None:
     assert talk.report(2) == (137, True, None)
 
 
+def test_report_of_an_exit_is_held_while_enough_is_staged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = spawner_processes._SPAWN.replace(
+        "spawner.spawn", "spawner.HOLD_S = 600; spawner.spawn"
+    )
+    monkeypatch.setattr(spawner_processes, "_SPAWN", patient)
+    with Talk(tmp_path) as talk:
+        rest = [talk.stage(number, "true") for number in (3, 4, 5)]
+        talk.send(talk.start(1, "true"), talk.stage(2, "sleep", "7105"), *rest)
+        until(lambda: sleepers(7105))
+        assert not talk.has_said()
+        talk.send()  # whether it is there
+        assert then(talk, 1) == 2
+        os.kill(talk.table.session(2), signal.SIGTERM)
+        talk.report(2)
+        talk.send(talk.start(6, "true"))
+        assert [then(talk, number) for number in (6, 3, 4)] == [3, 4, 5]  # as many as are staged
+
+
+def test_report_of_an_exit_is_not_held_for_long(talk: Talk) -> None:
+    rest = [talk.stage(number, "true") for number in (3, 4, 5)]
+    before = time.monotonic()
+    talk.send(talk.start(1, "true"), talk.stage(2, "sleep", "7106"), *rest)
+    assert then(talk, 1) == 2
+    assert sleepers(7106)
+    ((*_, when, _),) = talk.reports
+    assert before < when < time.monotonic()
+    talk.send(("kill", 2))
+    talk.report(2)
+
+
 # -- the queue of a node ------------------------------------------------------------------------
 
 
@@ -139,6 +175,12 @@ def played(story: Any, **config: Any) -> None:
     asyncio.run(work())
 
 
+@pytest.fixture
+def few_staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_ahead, "LEAST_STAGED", 2)
+
+
+@pytest.mark.usefixtures("few_staged")
 def test_exit_is_reported_with_the_run_that_began_by_itself() -> None:
     async def story(node: Node, stage: Stage) -> None:
         node.wait(*"bcd")
@@ -165,6 +207,7 @@ def test_run_that_the_node_and_its_spawner_both_began_counts_once() -> None:
     played(story, slots=2)
 
 
+@pytest.mark.usefixtures("few_staged")
 def test_recall_of_staged_runs_is_answered_when_the_spawner_has_answered() -> None:
     async def story(node: Node, stage: Stage) -> None:
         node.wait(*"bcd")
