@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,16 +190,20 @@ def most_together(pool: Pool, node_ids: set[str]) -> int:
 
 
 @contextmanager
-def rehearsal(thing: Handle) -> Iterator[SimulatedLab]:
+def rehearsal(thing: Handle, *, pace: float = 0.0) -> Iterator[SimulatedLab]:
     """Open a simulated lab with the same programs, as far as a simulated lab knows them.
 
-    A program of a real lab that it does not know takes `UNKNOWN_S`: that shows nothing.
+    A program of a real lab that it does not know takes `UNKNOWN_S`: that shows nothing. Each
+    command of a script takes `pace` seconds besides, so that something may happen in between.
     """
     connection = thing._connection
     if isinstance(connection, SimulatedConnection):
         known = connection.world.workload
     else:
         known = Workload(default=UNKNOWN_S)
+    if pace:
+        known = copy(known)
+        known.pace = pace
     with SimulatedLab(workload=known) as lab:
         yield lab
 

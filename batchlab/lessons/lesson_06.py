@@ -18,6 +18,9 @@ from batchlab.lessons.evidence import losses, rehearsal, run_seconds, words_in
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import not_completed, sent_back, unfinished
 
+SOON_S = 120
+"""How soon a task pays in a rehearsal, in seconds, for the check to look at that moment."""
+
 
 @exercise("06-1", "Paid once", Task)
 def _paid_once(task: Task) -> str | Missing:
@@ -56,6 +59,13 @@ def _paid_once(task: Task) -> str | Missing:
             "What happens if the task runs once more from the beginning when it has paid?",
             "What if each run overwrites the file, or looks first whether it was paid already?",
         )
+    if not task.resource_files and _paid_before_it_was_noted(task):
+        return Missing(
+            "it would pay twice if the node were rebooted right after the payment, before the "
+            "program notes that it has paid.",
+            "Payment and note are two commands. What happens between them?",
+            "What if each run overwrites the file, or looks into the file itself?",
+        )
     return "the task ran twice, and paid once."
 
 
@@ -89,6 +99,32 @@ def _paid_again(task: Task) -> bool:
         again.wait()
         words = words_in(node, f"shared/{task.job_id}.txt") or []
         return words.count("paid") > 1
+
+
+def _paid_before_it_was_noted(task: Task) -> bool:
+    """Whether the task would pay twice if its node were rebooted after the command that pays."""
+    common = Job(task._connection, task.job_id).common_environment_settings
+    with rehearsal(task, pace=1) as lab:
+        pool = lab.create_pool("trial", target_dedicated_nodes=1)
+        pool.nodes.wait("idle")
+        node = next(iter(pool.nodes.values()))
+        trial = lab.create_job(task.job_id, pool).create_task(
+            task.id,
+            task.command_line,
+            environment_settings={**common, **task.environment_settings},
+        )
+        path = f"shared/{task.job_id}.txt"
+        for _ in range(SOON_S):
+            lab.advance(1)
+            if "paid" in (words_in(node, path) or []):
+                break
+        else:
+            return False
+        if trial.state == "completed":
+            return False
+        node.reboot()
+        trial.wait()
+        return (words_in(node, path) or []).count("paid") > 1
 
 
 @exercise("06-2", "Survive the loss of a node", Job)

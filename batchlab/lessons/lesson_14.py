@@ -7,7 +7,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.evidence import losses, most_nodes, most_together, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import span, unfinished
+from batchlab.lessons.looking import history_of, is_task_of, unfinished
 
 
 @exercise("14-1", "A third machine", Job)
@@ -40,8 +40,8 @@ def _survivor(job: Job) -> str | Missing:
     waiting = unfinished(job, least=6)
     if waiting:
         return waiting
-    begin, end = span(job)
-    lost = [loss for loss in losses(job, "unknown") if begin < loss.at < end]
+    ran = [one.at for one in history_of(job) if is_task_of(one, job) and one.state != "active"]
+    lost = [loss for loss in losses(job, "unknown") if min(ran) <= loss.at < max(ran)]
     if not lost:
         return Missing(
             "no machine died while the job ran.",

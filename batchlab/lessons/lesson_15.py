@@ -11,7 +11,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
-from batchlab.lessons.evidence import boot_seconds, run_seconds
+from batchlab.lessons.evidence import boot_seconds, run_seconds, sources
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import span, unfinished
 
@@ -40,6 +40,7 @@ def _safest_pair(job: Job) -> str | Missing:
         _prices_once(job, views)
         or _all_succeeded(views)
         or _by_the_tasks(job, views)
+        or _in_halves(job, views)
         or _safest(container, computed=bool(job._connection.speed))
     )
 
@@ -87,6 +88,35 @@ def _by_the_tasks(job: Job, views: Sequence[TaskView]) -> Missing | None:
             "Use output_files=[keep('pairs', f'{name}.json', 'risk.json')].",
         )
     return None
+
+
+def _in_halves(job: Job, views: Sequence[TaskView]) -> Missing | None:
+    """What shows that the money of a book is not in two halves, as far as its text can be read."""
+    wrong = {}
+    for view in views:
+        for book in map(_book, sources(Task(job._connection, job.id, view.id))):
+            parts = list(book.values())
+            if parts and (len(parts) != 2 or max(parts) - min(parts) > 0.001):
+                wrong[view.id] = ", ".join(f"{name} {part:g}" for name, part in book.items())
+    if len(views) - len(wrong) >= PAIRS:
+        return None
+    name, shown = next(iter(wrong.items()))
+    return Missing(
+        f"the book of task {name!r} is not a pair in two halves: {shown}.",
+        "Half of the money is in each share of a pair.",
+        "json.dumps({first: 0.5, second: 0.5}) is the text of such a book.",
+    )
+
+
+def _book(text: str) -> dict[str, float]:
+    """The parts of a book; empty if the text is something else, such as a result."""
+    try:
+        parts = json.loads(text)
+        if "at_risk" in parts:
+            return {}
+        return {str(name): float(part) for name, part in parts.items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}
 
 
 def _sent_any(task: Task, container: str) -> bool:

@@ -51,7 +51,8 @@ def test_06_1_of_a_wrong_answer_gives_its_hint(
         f"/bin/sh -c 'test -e {BOOK} || render frame && echo paid 10 > {BOOK}'",
         f'/bin/bash -c "render frame; echo paid 10 > new; cp new {BOOK}"',
         f"/bin/sh -c 'grep -q paid {BOOK} || echo paid 10 >> {BOOK}; render frame'",
-        f"/bin/sh -c 'test -e done || echo paid 10 >> {BOOK}; echo 1 > done; render frame'",
+        f"/bin/bash -c 'set -eu; [[ -s {BOOK} ]] || (echo paid 10) > {BOOK}; render frame'",
+        f"/bin/sh -c 'touch {BOOK}; sed -i /paid/d {BOOK}; echo paid 10 >> {BOOK}; render frame'",
         f"/bin/sh -c 'test -e {BOOK} || echo paid 10 > {BOOK}; render frame'",
         f"/bin/sh -c 'echo paid 10 > new; render frame; mv new {BOOK}'",
     ],
@@ -119,6 +120,22 @@ def test_06_1_that_is_only_lucky_with_the_reboot_is_wrong(
     answer = pay(lab, command_line)
     assert answer.outcome == "not yet"
     assert "once more from the beginning" in answer.hint
+
+
+@pytest.mark.parametrize(
+    "command_line",
+    [
+        f"/bin/sh -c 'test -e done || echo paid 10 >> {BOOK}; echo 1 > done; render frame'",
+        f"/bin/sh -c 'if [ ! -e done ]; then echo paid 10 >> {BOOK}; touch done; fi; render x'",
+        f"/bin/sh -c 'f() {{ echo paid 10 >> {BOOK} && touch d; }}; ls d || f; render frame'",
+    ],
+)
+def test_06_1_that_notes_the_payment_only_afterwards_is_wrong(
+    lab: bl.SimulatedLab, command_line: str
+) -> None:
+    answer = pay(lab, command_line)
+    assert answer.outcome == "not yet"
+    assert "between them" in answer.hint
 
 
 def test_06_1_repaired_by_another_task_is_wrong(lab: bl.SimulatedLab) -> None:

@@ -164,6 +164,19 @@ def test_14_1_with_more_nodes_and_tasks_is_right(lab: bl.SimulatedLab) -> None:
     assert lessons.check("14-1", job).is_right
 
 
+def test_14_2_with_all_machines_lost_at_the_begin_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = lab.create_job("mine", pool)
+    job.create_tasks(["sleep 30"] * 6)
+    lab.advance("5s")
+    for node_id in pool.nodes.ids():
+        lab._connection.lose_node(pool.id, node_id)
+    lab.advance("1h")
+    answer = lessons.check("14-2", job)
+    assert answer.is_right, answer
+
+
 @pytest.mark.parametrize("how", ["idle", "reboot", "removed"])
 def test_14_2_of_an_idle_machine_or_one_that_does_not_come_back_is_wrong(
     lab: bl.SimulatedLab, pool: bl.Pool, how: str

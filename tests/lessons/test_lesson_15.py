@@ -199,6 +199,44 @@ def cheap(
     return lessons.check("15-2", made, job)
 
 
+def books(lab: bl.SimulatedLab, *texts: str) -> bl.Job:
+    """A job in which each task fetches a book of its own, and perhaps one more a table."""
+    for name in ("pairs", "books"):
+        lab.storage.create_container(name)
+    job = lab.create_job("paired", "two", job_preparation_task="download prices")
+    for number, text in enumerate(texts):
+        lab.storage["books"].upload(text.encode(), f"{number}.json")
+        to = bl.OutputFileBlobContainerDestination(container_url="pairs", path=f"{number}.json")
+        url = lab.storage["books"].url_of(f"{number}.json")
+        job.create_task(
+            f"pair{number}",
+            "risk book",
+            resource_files=[bl.ResourceFile(http_url=url, file_path="book.json")],
+            output_files=[bl.OutputFile(file_pattern="risk.json", destination=to)],
+        )
+    lab.advance("30m")
+    return job
+
+
+@pytest.mark.parametrize(
+    "text", ['{"GOOG": 0.3, "AMZN": 0.7}', '{"GOOG": 1}', '{"A": 0.34, "B": 0.33, "C": 0.33}']
+)
+def test_15_1_of_other_parts_than_halves_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, text: str
+) -> None:
+    answer = lessons.check("15-1", books(lab, text, *['{"GOOG": 0.5, "AMZN": 0.5}'] * 14))
+    assert answer.outcome == "not yet"
+    assert "Half of the money" in answer.hint
+
+
+def test_15_1_of_halves_and_other_things_beside_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    more = ('{"GOOG": 1}', RISK, "[0.5]", '{"note": "hi"}')
+    answer = lessons.check("15-1", books(lab, *['{"GOOG": 0.5, "AMZN": 0.5}'] * 15, *more))
+    assert answer.is_right, answer
+
+
 @pytest.mark.parametrize(
     ("changed", "hint"),
     [

@@ -41,6 +41,8 @@ Running = Generator[float, None, None]
 class Interpreter(Expansion):
     """A shell process, without the commands that it runs."""
 
+    pace = 0.0
+    """Seconds that each command takes besides."""
     keeps_streams = False
     """Whether the streams of the command that runs stay afterwards, as those of ``exec`` do."""
 
@@ -355,6 +357,8 @@ class Interpreter(Expansion):
             self.keeps_streams = False
 
     def _simple(self, command: ShellCommand) -> Steps:
+        if self.pace:
+            yield self.pace
         self.state.substituted = 0
         words = yield from self.fields(command.words)
         return (yield from self._redirected(

@@ -47,6 +47,7 @@ class SimulatedProcess(Interpreter):
     ) -> None:
         super().__init__(disk, directory, around.now, environment)
         self._around = around
+        self.pace = around.workload.pace
         self._begun = around.now()
         self.called = ""
         """The program that runs, as it was named."""

@@ -216,6 +216,9 @@ class Workload:
         ``InvalidPropertyValue``: neither a behavior nor a duration.
     """
 
+    pace = 0.0
+    """Seconds that each command of a script takes besides: none, except in rehearsals."""
+
     def __init__(
         self, default: Any = "40s", *, rules: Rules | None = None, jitter: float = 0
     ) -> None:
