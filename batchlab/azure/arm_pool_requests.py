@@ -33,6 +33,9 @@ Wire = dict[str, Any]
 VERSION = "api-version=2025-06-01"
 RETRY_S = "1"
 _NEVER_CHANGED = frozenset({"vmSize", "displayName"})
+_REPLACED = ("applicationPackageReferences", "certificateReferences", "metadata")
+_CERTIFIED = "api-version=2024-02-01.19.0"
+"""A version that still has certificates."""
 _SIZES = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _SCALE = (*_SIZES, "resizeTimeout", "nodeDeallocationOption", "enableAutoScale",
           "autoScaleFormula", "autoScaleEvaluationInterval")  # fmt: skip
@@ -107,6 +110,7 @@ class ArmPools:
         pool_id = call.names["pool"]
         self._check(call)
         pool = {"id": pool_id} | pool_of_arm(call.properties)
+        pool.pop("nodeDeallocationOption", None)  # it is for later resizes
         identity = self._identity(call.json.get("identity"))
         self._ask("POST", "/pools", pool)
         if identity:
@@ -144,11 +148,19 @@ class ArmPools:
         wanted = {name: value for name, value in wanted.items()
                   if name not in _NEVER_CHANGED or value != before.get(name)}  # fmt: skip
         scale = {name: wanted.pop(name) for name in _SCALE if name in wanted}
+        if wanted.get("startTask") == {}:
+            del wanted["startTask"]
+            self._remove_start_task(pool_id, before)
         if wanted:
             self._ask("PATCH", _path(pool_id), wanted)
         if scale:
             self._scale(pool_id, scale, before)
         return json(*self._shown(call))
+
+    def _remove_start_task(self, pool_id: str, before: Wire) -> None:
+        """What an empty start task means here; the service knows it by its absence."""
+        others = {name: before.get(name, []) for name in _REPLACED}
+        self._ask("POST", f"{_path(pool_id)}/updateproperties", others, _CERTIFIED)
 
     def _scale(self, pool_id: str, scale: Wire, before: Wire) -> None:
         """Give a pool another size, or a formula, or none."""

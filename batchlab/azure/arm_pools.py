@@ -33,7 +33,7 @@ _RENAMED = {
     "dynamicVnetAssignmentScope": "dynamicVNetAssignmentScope", "userName": "username",
 }  # fmt: skip
 """Names in the management plane, and their names in the service, wherever they are."""
-_BACK = {service: arm for arm, service in _RENAMED.items()}
+_BACK = {service: arm for arm, service in _RENAMED.items()} | {"virtualMachineImageId": "id"}
 _FIXED = ("targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout")
 _SAME = ("displayName", "vmSize", "creationTime", "lastModified", "allocationState",
          "allocationStateTransitionTime", "currentDedicatedNodes", "currentLowPriorityNodes",
@@ -226,6 +226,8 @@ def _walk(value: Any, names: dict[str, str], spell: Callable[[str], str], within
     for name, inner in value.items():
         is_user = name.lower() == "username"
         called = name if is_user and within not in _USERS else names.get(name, name)
+        if name == "id" and within == "imageReference":
+            called = "virtualMachineImageId"
         spelt = isinstance(inner, str) and name in _SPELT_NAMES
         found[called] = spell(inner) if spelt else _walk(inner, names, spell, name)
     return found

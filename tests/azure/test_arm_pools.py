@@ -244,3 +244,35 @@ def test_list_of_pools_comes_in_pages(box: Box) -> None:
     assert [row["name"] for row in second["value"]] == ["p2"]
     assert "nextLink" not in second
     assert box.ask("GET", "pools", None, "maxresults=x").status == 400
+
+
+def test_size_may_say_how_nodes_are_to_leave_later(box: Box) -> None:
+    scale = {"fixedScale": {"targetDedicatedNodes": 1, "nodeDeallocationOption": "TaskCompletion"}}
+    answer = box.ask("PUT", "pools/p", {"properties": SMALL | {"scaleSettings": scale}})
+    assert answer.status == 200, answer.content
+    assert box.lab.pools["p"].target_dedicated_nodes == 1
+
+
+def test_empty_start_task_removes_it_and_nothing_else(box: Box) -> None:
+    box.lab.create_application("tool").create_package("1", b"PK\x05\x06" + b"\0" * 18)
+    package = {"id": f"{box.account.path}/applications/tool", "version": "1"}
+    given = SMALL | {
+        "startTask": {"commandLine": "true"}, "metadata": [{"name": "a", "value": "b"}],
+        "applicationPackages": [package],
+    }  # fmt: skip
+    box.ask("PUT", "pools/p", {"properties": given})
+    answer = box.ask("PATCH", "pools/p", {"properties": {"startTask": {}}})
+    assert answer.status == 200, answer.content
+    found = answer.content["properties"]
+    assert "startTask" not in found
+    assert (found["metadata"], found["applicationPackages"]) == (given["metadata"], [package])
+
+
+def test_image_of_a_subscription_is_refused_by_its_name_here(box: Box) -> None:
+    image = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/x/images/y"
+    machine = MACHINE["virtualMachineConfiguration"] | {"imageReference": {"id": image}}
+    body = {"properties": SMALL | {"deploymentConfiguration": {
+        "virtualMachineConfiguration": machine}}}  # fmt: skip
+    answer = box.ask("PUT", "pools/p", body)
+    assert (answer.status, answer.code) == (400, "InvalidPropertyValue")
+    assert "no such image" in answer.reason
