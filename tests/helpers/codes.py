@@ -50,6 +50,6 @@ INSIDE = (
 
 PYTHON = (
     "ContainerAlreadyExists", "ContainerNotFound", "NothingUnderWay", "SeatNotFound",
-    "TooManyRequests", "WaitsForItself", "WrongCode",
+    "WaitsForItself", "WrongCode",
 )  # fmt: skip
 """Codes that only Python users see, and learners of a class."""
