@@ -54,6 +54,9 @@ def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
         rows.nth(3).wait_for(state="detached")
         page.reload()
         page.wait_for_selector("tbody tr")
+        page.set_viewport_size({"width": 800, "height": 700})
+        fits = "(one) => one.scrollWidth <= one.clientWidth"
+        assert page.locator("#scroll").evaluate(fits), "all columns are seen"
         page.set_viewport_size({"width": 480, "height": 700})
         assert page.evaluate("document.documentElement.scrollWidth") <= 480
         assert problems == []
