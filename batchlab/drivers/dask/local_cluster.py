@@ -17,6 +17,7 @@ from typing import Any
 import dask
 from distributed.security import Security
 from distributed.utils import LoopRunner
+from tornado.iostream import IOStream
 
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.handlers import forget_handlers
@@ -102,6 +103,20 @@ class OwnCluster:
             await self.before_end()
         if hasattr(self, "_scheduler"):
             await self._scheduler.close(reason="the lab is closed")
+        _close_sockets(self.loop)
+
+
+def _close_sockets(loop: Any) -> None:
+    """Close what Dask leaves open on a loop that is to end: connections that were just being made.
+
+    It knows of a connection only after its handshake, and fails in one that ends after its
+    listener, so nobody is told.
+    """
+    for number, (_, handler) in list(loop.handlers.items()):
+        stream = getattr(handler, "__self__", None)
+        if isinstance(stream, IOStream):
+            loop.remove_handler(number)
+            stream.socket.close()
 
 
 def _certificate() -> Any:

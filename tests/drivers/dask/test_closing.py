@@ -1,17 +1,20 @@
 """Labs whose client, cluster, scheduler or event loop ends before them: every call says so."""
 
 import asyncio
+import socket
 import statistics
 import subprocess
 import sys
 import threading
 import time
 
+import psutil
 import pytest
 from distributed import Client, LocalCluster
 
 import batchlab as bl
 from batchlab.drivers.dask import link, remote
+from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.handles.base import ViewProperty
 from batchlab.history.watch import watch
 from helpers.ports import free_port
@@ -350,3 +353,18 @@ def test_scheduler_killed_and_started_again_has_no_such_lab():
         with pytest.raises(bl.Conflict, match="has no such lab any more"):
             things.pool.state  # noqa: B018 - another pool with the same name
     things.close()
+
+
+def test_lab_that_closes_while_something_connects_leaves_no_socket():
+    """Dask does not know of a connection before its handshake."""
+    lab = DaskConnection.start(processes=True)
+    host, port = lab._link._address.removeprefix("tls://").split(":")
+    with socket.create_connection((host, int(port)), timeout=WAIT_S) as silent:
+        here = silent.getsockname()[1]
+        until(lambda: any(
+            there.raddr and there.raddr.port == here
+            for there in psutil.Process().net_connections() if there.laddr.port == int(port)
+        ))  # fmt: skip
+        lab.close()
+        silent.settimeout(PATIENCE_S)
+        assert silent.recv(1) == b""
