@@ -279,7 +279,7 @@ from distributed import LocalCluster
 if __name__ == "__main__":
     if sys.argv[1] == "cluster":
         cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0",
-                               silence_logs=40)  # it warns of workers that end slowly
+                               silence_logs=50)  # it tells how its workers end
         lab = DaskConnection.attach(cluster, root=sys.argv[2])
     else:
         lab = DaskConnection.start(processes=sys.argv[1] == "processes", root=sys.argv[2])
