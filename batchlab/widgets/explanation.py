@@ -15,6 +15,7 @@ __all__ = ["explanation_card", "explanation_text"]
 def explanation_card(explanation: Explanation) -> Markup:
     """Draw an explanation by itself."""
     title = "Why it waits" if explanation.waits else "What went wrong"
+    title = title if explanation else "Explanation"  # nothing waits, and nothing went wrong
     return card(title, "", [], explanation_text(explanation), colour=PINK)
 
 

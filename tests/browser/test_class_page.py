@@ -29,6 +29,9 @@ def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
         page.goto(server.url)
         expect(page.locator("#message")).to_contain_text("ask your teacher")
         assert not page.is_visible("table")
+        page.goto(server.page)
+        expect(page.locator("#caption")).to_have_text("Nobody has joined yet.")
+        assert not page.is_visible("thead")
         for number, name in enumerate((NAME, "Ada", "", "Grace"), 1):
             secret = f"secret-of-learner-{number:04}"
             table.join(secret, name, "02")

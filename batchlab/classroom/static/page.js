@@ -47,7 +47,7 @@ function row(seat) {
 }
 
 function show(table) {
-  find("joining").hidden = find("scroll").hidden = find("export").hidden = false;
+  find("joining").hidden = find("scroll").hidden = false;
   find("code").textContent = table.code;
   find("join").textContent = `lessons.join("${table.code}", "${table.url}")`;
   find("browser").hidden = !table.join_page;
@@ -55,7 +55,9 @@ function show(table) {
   find("command").textContent = `batchlab lab --join ${table.code} ${table.url}`;
   find("message").textContent = table.problem;
   const count = table.rows.length;
-  find("caption").textContent = `${count} ${count === 1 ? "learner" : "learners"}, those stuck longest first`;
+  find("caption").textContent = count
+    ? `${count} ${count === 1 ? "learner" : "learners"}, those stuck longest first` : "Nobody has joined yet.";
+  find("head").hidden = find("export").hidden = !count;
   find("rows").replaceChildren(...table.rows.map(row));
   find("csv").href = `class.csv?key=${encodeURIComponent(key)}`;
 }

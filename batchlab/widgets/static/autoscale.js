@@ -292,7 +292,7 @@ export class AutoScaleView {
     const width = this.element.clientWidth;
     if (!width) return this.tries-- > 0 && setTimeout(() => this.changed(), 100); // hidden for a moment
     this.tries = 10;
-    this.element.classList.toggle("bl-narrow", width < 700);
+    this.element.classList.toggle("bl-narrow", width < 760);
     this.theme = this.theme || readTheme(this.element);
     this.curve.draw(this.theme);
     this.element.dataset.draws = String(Number(this.element.dataset.draws || 0) + 1);

@@ -3,6 +3,9 @@
 import { fill, h, OWN_KEYS } from "./dom.js";
 import { offsetOf, pieces, stillTrue } from "./formula.js";
 
+const EDITOR_EDGES = 42; // beside the text, in pixels
+const LENS = 140; // the least width of a message behind its line
+
 export class Editor {
   // `problems` is the id of the element that lists them; `typed` is called when the text changes here.
   constructor(text, problems, typed) {
@@ -19,6 +22,7 @@ export class Editor {
     this.element = h("div", { class: "bl-editor" },
       h("div", { class: "bl-numbers", "aria-hidden": "true" }, this.numbers),
       h("div", { class: "bl-layer" }, this.shown), this.area);
+    new ResizeObserver(() => this.scrolled()).observe(this.element);
     this.put(text);
   }
 
@@ -61,6 +65,11 @@ export class Editor {
     const { scrollLeft, scrollTop } = this.area;
     this.shown.style.transform = `translate(${-scrollLeft}px, ${-scrollTop}px)`;
     this.numbers.style.transform = `translateY(${-scrollTop}px)`;
+    for (const lens of this.shown.querySelectorAll(".bl-lens")) { // the list below says all of it
+      const room = this.element.clientWidth - EDITOR_EDGES + scrollLeft - lens.offsetLeft;
+      lens.style.maxWidth = `${Math.max(0, room)}px`;
+      lens.style.visibility = room < LENS ? "hidden" : "";
+    }
   }
 
   goTo(mark) {

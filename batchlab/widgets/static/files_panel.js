@@ -1,6 +1,7 @@
 // The files of a task or a node: folders to walk through, and one file at a time.
 
 import { button, fill, h } from "./dom.js";
+import { plural } from "./format.js";
 import { FileViewer } from "./file_viewer.js";
 
 function goTo(view, path, file) {
@@ -42,7 +43,7 @@ export const files = {
         const full = path ? `${path}/${entry.name}` : entry.name;
         return h("li", {}, button(entry.directory ? `${entry.name}/` : entry.name, {
           class: "bl-link", onclick: () => (entry.directory ? goTo(view, full, "") : goTo(view, path, full)),
-        }), h("small", { class: "bl-muted" }, entry.directory ? "" : entry.size.toLocaleString("en")));
+        }), h("small", { class: "bl-muted" }, entry.directory ? "" : plural(entry.size, "byte")));
       })) : h("p", { class: "bl-muted" }, "This folder is empty."));
   },
 };

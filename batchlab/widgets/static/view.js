@@ -363,7 +363,7 @@ export class View {
     const width = this.element.clientWidth;
     if (!width) return this.tries-- > 0 && setTimeout(() => this.changed(), 100); // hidden for a moment
     this.tries = 10;
-    this.element.classList.toggle("bl-narrow", width < 700);
+    this.element.classList.toggle("bl-narrow", width < 760);
     if (this.wanted !== undefined) {
       this.snapshot.seek(this.wanted);
       this.wanted = undefined;
