@@ -57,6 +57,9 @@ class Exercise:
     look: Look
 
 
+ENOUGH_TRIES = 2
+"""How many answers must have been checked before the solution is shown."""
+
 _known: dict[str, Exercise] = {}
 _tries: dict[tuple[str, str], int] = {}
 _outcomes: dict[str, str] = {}
@@ -112,6 +115,9 @@ class Answer:
         hint = [tag("p", tag("strong", "Hint: "), self.hint)] if self.hint else []
         colour = {"right": GREEN, "not yet": ORANGE}.get(self.outcome, GREY)
         title, text = f"{self.exercise} {self.outcome}", self.text[:1].upper() + self.text[1:]
+        if self.outcome == "not yet" and tries(self.exercise) >= ENOUGH_TRIES:
+            shows = f'lessons.solution("{self.exercise}")'
+            hint.append(tag("p", tag("strong", "Solution: "), tag("code", shows)))
         return str(card(title, "", [], tag("p", text), *hint, colour=colour))
 
 

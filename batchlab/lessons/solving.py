@@ -15,15 +15,12 @@ from typing import Any
 from batchlab.colours import GREEN
 from batchlab.errors import Conflict, invalid
 from batchlab.html import card, tag
-from batchlab.lessons.exercises import find_exercise, outcome, tries
+from batchlab.lessons.exercises import ENOUGH_TRIES, find_exercise, outcome, tries
 from batchlab.lessons.progress import remember
 
-__all__ = ["ENOUGH_TRIES", "Solution", "fresh", "solution", "solutions"]
+__all__ = ["Solution", "fresh", "solution", "solutions"]
 
 FOLDER = Path(__file__).parent / "solutions"
-ENOUGH_TRIES = 2
-"""How many answers must have been checked before the solution is shown."""
-
 _SOLUTION = re.compile(
     r"^## (?P<id>\d\d-\d+)\n(?P<reason>.*?)^```python\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
