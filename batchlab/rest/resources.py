@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
+from batchlab.core.account.node_users import PORT
 from batchlab.core.messages import views
 from batchlab.core.messages.questions import GetPool, ListRecentTasks
 from batchlab.core.model import ContainerRegistryReference, UserAccount
@@ -49,6 +50,8 @@ __all__ = [
 _AWAY = NODE.group("away")
 _AWAY_SINCE = "2024-07"
 """The first version with these states; to clients of older ones, such nodes are offline."""
+_UNCERTIFIED = "2025-06"
+"""The first version without certificates."""
 
 
 class Shape(NamedTuple):
@@ -257,9 +260,15 @@ def node(call: RestCall, view: views.NodeView) -> Wire:
             "version": __version__,
             "lastUpdateTime": write_datetime(view.last_boot_time),
         }
+        if call.version < (_UNCERTIFIED,):
+            found.setdefault("certificateReferences", [])
     else:  # its agent has not counted anything yet
         for name in ("totalTasksSucceeded", "runningTasksCount", "runningTaskSlotsCount"):
             del found[name]
+    if view.ip_address:
+        login = {"name": "SSHRule.0", "protocol": "tcp", "publicIPAddress": view.ip_address,
+                 "frontendPort": PORT, "backendPort": PORT}  # fmt: skip
+        found["endpointConfiguration"] = {"inboundEndpoints": [login]}
     if view.start_task_info:
         del found["startTaskInfo"]["taskRootDirectory"]
     if view.errors:

@@ -143,4 +143,11 @@ def test_node_that_has_not_started_counts_nothing(desk: Desk) -> None:
     (node,) = desk.get("/pools/p/nodes").content["value"]
     assert node["state"] == "idle"
     assert counts <= node.keys()
+    (login,) = node["endpointConfiguration"]["inboundEndpoints"]
+    settings = desk.get(f"/pools/p/nodes/{node['id']}/remoteloginsettings").content
+    assert login["publicIPAddress"] == settings["remoteLoginIPAddress"]
+    assert login["frontendPort"] == settings["remoteLoginPort"]
+    assert "certificateReferences" not in node
+    (old,) = desk.ask("GET", "/pools/p/nodes", version="2024-02-01.19.0").content["value"]
+    assert old["certificateReferences"] == []
     assert "machine" not in node, "Azure does not have it"
