@@ -26,6 +26,11 @@ class Handler(RequestHandler):
             self.set_header(name, value)
         self.clear_header("Server")
 
+    def prepare(self) -> None:
+        """Keep the connection, while it is answered, from making room for others."""
+        connection: Any = self.request.connection
+        self.settings["connections"].begins(connection.stream)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Say only what is wrong."""
         self.finish({"message": self._reason})

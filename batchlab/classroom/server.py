@@ -24,6 +24,8 @@ from batchlab.classroom.handler import Handler
 from batchlab.classroom.learners import Learner
 from batchlab.classroom.site import LESSONS, LiteSite, SiteFile
 from batchlab.classroom.table import ClassTable
+from batchlab.rest.accepting import Acceptor
+from batchlab.rest.connections import Connections
 from batchlab.rest.guesses import Guesses
 from batchlab.rest.taken_port import cannot_listen
 
@@ -104,7 +106,7 @@ class ClassServer:
             self._loop.close()
 
     async def _serve(self) -> None:
-        shared = {"server": self}
+        connections, shared = Connections(), {"server": self}
         learner = {
             "table": self.table, "guesses": Guesses("code"), "site": self.site,
             "cookie": f"batchlab-seat-{self.port}",
@@ -118,15 +120,34 @@ class ClassServer:
         ]
         if self.site is not None:
             routes.append((f"/{LESSONS}/(.*)", SiteFile, {"site": self.site}))
-        application = Application(routes, log_function=lambda handler: None)
-        server = HTTPServer(
-            application, max_body_size=MOST_BYTES, max_header_size=MOST_BYTES,
-            idle_connection_timeout=IDLE_S, body_timeout=IDLE_S, ssl_options=self._tls,
+        application = Application(
+            routes, log_function=lambda handler: None, connections=connections
         )  # fmt: skip
-        server.add_socket(self._listener)
+        server = _HttpServer(
+            application, max_body_size=MOST_BYTES, max_header_size=MOST_BYTES,
+            idle_connection_timeout=IDLE_S, body_timeout=IDLE_S,
+        )  # fmt: skip
+        acceptor = Acceptor(self._listener, connections, self._tls)
+        acceptor.begin(server)
         await self._ended.wait()
-        server.stop()
+        acceptor.end()
         await server.close_all_connections()
+
+
+class _HttpServer(HTTPServer):
+    """Tornado's server, which knows its connections: one that waits makes room for a new one."""
+
+    def initialize(self, application: Application, **settings: Any) -> None:  # type: ignore[override]
+        self._known: Connections = application.settings["connections"]
+        super().initialize(application, **settings)
+
+    def start_request(self, server_conn: Any, request_conn: Any) -> Any:
+        self._known.waits(server_conn.stream)
+        return super().start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: Any) -> None:
+        self._known.closed(server_conn.stream)
+        super().on_close(server_conn)
 
 
 class _Teachers(Handler):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import errno
 import http.client
 import socket
 import ssl
@@ -30,11 +29,12 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
 from batchlab.core.model.ranges import is_whole
 from batchlab.errors import invalid
-from batchlab.rest.connections import Connections, most_connections
+from batchlab.rest.accepting import Acceptor
+from batchlab.rest.connections import Connections
 from batchlab.rest.messages import MOST_BYTES, Response, Visit
 from batchlab.rest.taken_port import cannot_listen
 from batchlab.rest.tunnel import tunnel
@@ -50,9 +50,6 @@ BODY_S = 300.0
 REFUSED_BODY_S = 5.0
 """How long the rest of a request is read that is refused already."""
 BACKLOG = 128
-PAUSE_S = 0.1
-"""How long to accept no connection after the process had no file left for one."""
-_NO_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ILLEGAL = str.maketrans("", "", "\r\n\0")
 
 
@@ -107,12 +104,11 @@ class Server:
         *, most: int | None = None,
     ) -> None:  # fmt: skip
         self.service = service
-        self._tls = tls
-        self._most = most or most_connections()
         self.connections = Connections()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         listener.setblocking(False)
+        self._acceptor = Acceptor(listener, self.connections, tls, most)
         self.port: int = listener.getsockname()[1]
         self._pool = concurrent.futures.ThreadPoolExecutor(THREADS, "batchlab-rest")
         self._loop = asyncio.new_event_loop()
@@ -121,7 +117,7 @@ class Server:
         self._ended = asyncio.Event()
         started = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(listener, started), name="batchlab-rest", daemon=True
+            target=self._run, args=(started,), name="batchlab-rest", daemon=True
         )
         self._thread.start()
         started.wait()
@@ -134,25 +130,24 @@ class Server:
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, listener: socket.socket, started: threading.Event) -> None:
+    def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._serve(listener, started))
+            self._loop.run_until_complete(self._serve(started))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             asyncio.set_event_loop(None)
             self._loop.close()
 
-    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
+    async def _serve(self, started: threading.Event) -> None:
         server = _HttpServer(
             _Requests(self), max_body_size=MOST_SENT, body_timeout=BODY_S,
             idle_connection_timeout=HEADERS_S,
         )  # fmt: skip
-        self._listen(server, listener)
+        self._acceptor.begin(server)
         started.set()
         await self._ended.wait()
-        self._loop.remove_reader(listener)
-        listener.close()
+        self._acceptor.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -162,39 +157,6 @@ class Server:
             stream.close()
         if visits:
             await asyncio.wait(visits, timeout=1.0)
-
-    def _listen(self, server: HTTPServer, listener: socket.socket) -> None:
-        if not self._ended.is_set():
-            self._loop.add_reader(listener, self._accept, server, listener)
-
-    def _accept(self, server: HTTPServer, listener: socket.socket) -> None:
-        try:
-            connection, address = listener.accept()
-        except OSError as error:
-            if error.errno in _NO_FILE:
-                self.connections.make_room(len(self.connections))
-                self._loop.remove_reader(listener)
-                self._loop.call_later(PAUSE_S, self._listen, server, listener)
-            return  # else the client has gone
-        try:
-            connection.setblocking(False)
-            stream = self._stream(connection)
-        except OSError:  # the client has gone
-            connection.close()
-            return
-        if self.connections.make_room(self._most):
-            self.connections.opened(stream)
-            server.handle_stream(stream, address)
-        else:
-            stream.close()
-
-    def _stream(self, connection: socket.socket) -> IOStream:
-        if self._tls is None:
-            return IOStream(connection)
-        secure = self._tls.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False
-        )  # fmt: skip
-        return SSLIOStream(secure)
 
     def refuse(self, request: HTTPServerRequest) -> Response | None:
         """Return the answer to a request that may not be made, or None."""
@@ -217,7 +179,7 @@ class Server:
                 ),
             )  # fmt: skip
         with contextlib.suppress(StreamClosedError):  # the client has gone
-            if response.visit is not None and len(self._visits) >= self._most // 2:
+            if response.visit is not None and len(self._visits) >= self._acceptor.most // 2:
                 response = Response(503, length=0)  # others need connections, too
             if response.visit is not None:
                 self._upgrade(request, response.visit)

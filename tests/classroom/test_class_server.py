@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -116,6 +118,41 @@ def test_large_bodies_and_other_paths_are_refused(server: ClassServer) -> None:
     assert ask(server, "GET", "/join")[0] == 405
     assert ask(server, "DELETE", "/table")[0] == 405
     assert join(server, 1)[0] == 200, "and it goes on"
+
+
+def test_idle_connections_keep_no_learner_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchlab.rest.accepting.most_connections", lambda: 8)
+    server = ClassServer(ClassTable("ABCDEF"), "127.0.0.1")
+    learner = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    try:
+        idle = []
+        for _ in range(30):
+            idle.append(socket.create_connection(("127.0.0.1", server.port)))
+            learner.request("GET", "/")
+            assert learner.getresponse().read(), "who asks keeps the connection"
+        assert join(server, 1)[0] == 200
+        for one in idle:
+            one.close()
+    finally:
+        learner.close()
+        server.stop()
+
+
+def test_class_without_a_file_for_a_connection_accepts_again(
+    server: ClassServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[int] = []
+
+    def fails(listener: socket.socket, make: Any = socket.socket.accept) -> Any:
+        tried.append(1)
+        if len(tried) < 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return make(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", fails)
+    assert join(server, 1)[0] == 200
+    assert len(tried) == 3
+    assert caplog.text == ""
 
 
 def test_taken_port_says_what_to_do(server: ClassServer) -> None:

@@ -184,7 +184,8 @@ def test_core_imports_nothing_that_has_effects(name: str) -> None:
 def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
     if name in (
-        "batchlab.rest.server", "batchlab.rest.tunnel", "batchlab.rest.websocket",
+        "batchlab.rest.accepting", "batchlab.rest.server", "batchlab.rest.tunnel",
+        "batchlab.rest.websocket",
         "batchlab.classroom.handler", "batchlab.classroom.server",
     ):  # fmt: skip
         assert not roots & {"dask", "distributed"}

@@ -269,7 +269,7 @@ def test_one_too_many_is_told_to_come_again(
 def test_watchers_leave_half_of_the_connections_to_others(
     lab: bl.SimulatedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchlab.rest.server.most_connections", lambda: 4)
+    monkeypatch.setattr("batchlab.rest.accepting.most_connections", lambda: 4)
 
     async def story(one: Channel, two: Channel) -> None:
         with pytest.raises(HTTPClientError, match="503"):
