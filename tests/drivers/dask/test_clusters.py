@@ -156,18 +156,21 @@ def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
 
 @pytest.mark.ci("clusters")
 def test_cluster_with_an_idle_time_out_does_not_end_amid_a_run(tmp_path):
-    impatient = dask.config.set({"distributed.scheduler.idle-timeout": "600s"})
+    impatient = dask.config.set({"distributed.scheduler.idle-timeout": "4s"})
     with impatient, LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                                  dashboard_address=":0") as cluster:  # fmt: skip
+        timer = cluster.scheduler.periodic_callbacks["idle-timeout"]
+        cluster.loop.add_callback(timer.stop)  # it may take long to begin, and to end
         lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path)
         make_pool(lab)
         go = tmp_path / "go"
         add_tasks(lab, f"sh -c 'until test -e {go}; do sleep 0.05; done'")
         until(lambda: is_running(lab))
-        cluster.scheduler.idle_timeout = 1.0
-        time.sleep(3)  # longer than that
-        cluster.scheduler.idle_timeout = 600.0
+        cluster.loop.add_callback(timer.start)
+        time.sleep(6)  # longer than the time-out
+        cluster.loop.add_callback(timer.stop)
         go.touch()
         assert finish(lab)[0].exit_code == 0
+        cluster.loop.add_callback(timer.start)
         until(lambda: cluster.scheduler.idle_since)  # nothing is left to do
         lab.close()
