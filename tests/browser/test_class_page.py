@@ -94,7 +94,7 @@ def test_learner_joins_leaves_and_comes_back(chromium: Any, tmp_path: Path) -> N
         assert page.evaluate("document.documentElement.scrollWidth") <= 480
         assert page.evaluate("document.cookie") == "", "no script can read it"
         page.get_by_role("button", name="I am someone else").click()
-        assert page.get_by_label("Join code").input_value() == "K7QM3X"
+        expect(page.get_by_label("Join code")).to_have_value("K7QM3X")
         assert barriers(page, "html") == []
         page.get_by_role("button", name="Join").click()
         expect(page).to_have_title("The lessons")

@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from browser.test_saved import DRAWN
 from helpers.chromium import expect, needed, picture_width
 from helpers.jupyter_page import serving
 from helpers.waiting import until
@@ -99,6 +100,7 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
             "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON())"
             ".includes('Your prediction: ')"
         )
+        page.wait_for_function(DRAWN, arg=8)
         page.evaluate(SAVED)
         page.close()
         found = json.loads((folder / "lab.ipynb").read_text())

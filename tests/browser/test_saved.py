@@ -40,6 +40,11 @@ STORED = (
     ".filter(html => html.includes(kind)).every(html => html.includes(text))"
 )
 """Whether all pictures of a kind, as they would be saved now, are of a moment with these words."""
+DRAWN = (
+    "many => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+    ".flatMap(cell => cell.outputs ?? []).filter(one => one.data?.['image/png']).length === many"
+)
+"""Whether so many outputs, as they would be saved now, have a picture: it may follow its text."""
 LEAVE = (
     "async () => { const { serviceManager, shell } = window.jupyterapp;"
     "const { context } = shell.currentWidget; await serviceManager.sessions.shutdownAll();"
@@ -91,6 +96,7 @@ def test_saved_notebook_shows_pictures_without_a_kernel(notebook: Notebook) -> N
     notebook.execute("lab.advance('1m'); job.terminate(); lab.close()")
     view.get_by_role("button", name="ended").wait_for()
     page.wait_for_function(STORED, arg=["completed", ">Job</small>"])
+    page.wait_for_function(DRAWN, arg=PICTURES)
     shot(notebook, "ended")
     name, stored = saved(notebook)
     assert len(stored) == len(SHOWN)

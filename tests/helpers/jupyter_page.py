@@ -21,6 +21,8 @@ import pytest
 from helpers.chromium import PATIENCE_S, settled
 from helpers.ports import free_port
 
+START_S = 240
+"""How long a JupyterLab that runs may take to answer: on a busy machine, half a minute."""
 CELLS = (
     "() => { const panel = window.jupyterapp.shell.currentWidget;"
     "const cells = panel.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code');"
@@ -104,7 +106,7 @@ def serving(
             [*command, *options], cwd=folder, env=environment, stdout=out, stderr=out
         )
     try:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + START_S
         while True:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{url}/api").close()

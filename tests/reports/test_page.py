@@ -50,14 +50,14 @@ def test_saved_report_draws_every_figure_and_asks_nobody(
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text))
     page.goto(path.as_uri())
-    names = page.eval_on_selector_all(
-        "figure", "all => all.map(one => one.querySelector('.gtitle').textContent)"
-    )
-    assert names == [figure.layout.title.text for figure in report.figures.values()]
     page.wait_for_function(
         "[...document.querySelectorAll('figure')].every("
         "one => one.querySelector('.scatterlayer path, .barlayer path'))",
     )
+    names = page.eval_on_selector_all(
+        "figure", "all => all.map(one => one.querySelector('.gtitle').textContent)"
+    )
+    assert names == [figure.layout.title.text for figure in report.figures.values()]
     ink = page.eval_on_selector(".gtitle", "one => one.style.fill")
     assert ink == {"light": "rgb(92, 96, 104)", "dark": "rgb(169, 175, 184)"}[scheme]
     wide = page.evaluate("document.documentElement.scrollWidth")
