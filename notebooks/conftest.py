@@ -10,6 +10,16 @@ from typing import Any
 os.environ["BATCHLAB_PROGRESS"] = ""  # the developer's own is neither seen nor changed
 
 
+OUTPUT_S = 60
+"""How long what a cell has shown may be on its way; nbval's five seconds are for a quiet machine.
+"""
+
+
+def pytest_itemcollected(item: Any) -> None:
+    if hasattr(item, "output_timeout"):
+        item.output_timeout = OUTPUT_S
+
+
 def pytest_collectstart(collector: Any) -> None:
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("text/html", "image/svg+xml", "stderr",

@@ -11,11 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-# How fast random examples are made and tried says nothing on a machine with much else to do.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 # Started in the background, a shell's commands are deaf to interrupts, and so would be all that
 # the tests start, some of it to interrupt it.

@@ -50,8 +50,9 @@ def read(lesson: Path) -> Any:
 @pytest.mark.timeout(300)
 def test_lesson_shows_what_is_stored_in_it(lesson: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PYTEST, "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest",
+        [sys.executable, "-c", PYTEST, "-q", "-p", "no:cacheprovider",
          "-W", "default", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "100",
+         "--nbval-kernel-startup-timeout", "100",
          "--nbval-sanitize-with", "notebooks/sanitize.cfg", str(lesson)],
         cwd=ROOT, capture_output=True, text=True, timeout=280, check=False,
         env={**os.environ, "BATCHLAB_STATIC": "1"},

@@ -78,7 +78,9 @@ def test_lesson_with_solutions_is_all_right(number: str, monkeypatch: pytest.Mon
             answered[match[1]] = cell
     assert list(answered) == list(known)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(PATIENT))
-    NotebookClient(notebook, timeout=250, resources={"metadata": {"path": str(ROOT)}}).execute()
+    NotebookClient(
+        notebook, timeout=250, startup_timeout=200, resources={"metadata": {"path": str(ROOT)}}
+    ).execute()
     for name, cell in answered.items():
         assert said(cell).startswith(f"{name} right: "), said(cell)
 

@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-pytestmark = pytest.mark.ci("notebooks")
+pytestmark = [pytest.mark.ci("notebooks"), pytest.mark.timeout(300)]
 
 CELLS = (
     """
@@ -50,7 +50,7 @@ def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(*cells: str) -> Any:
     """The notebook with these cells, after a program has run it."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
-    NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=100, startup_timeout=100, kernel_name="python3").execute()
     return notebook
 
 
