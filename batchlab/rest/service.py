@@ -192,7 +192,10 @@ def _read_version(text: str | None) -> Version:
 
 def _finish(response: Response, method: str, headers: Mapping[str, str], request_id: str) -> None:
     """Add the headers of every response, and remove bodies that are not allowed."""
-    response.headers |= {"request-id": request_id, "DataServiceVersion": "3.0"}
+    response.headers |= {
+        "request-id": request_id, "DataServiceVersion": "3.0",
+        "X-Content-Type-Options": "nosniff",  # a task's output is not a web page
+    }  # fmt: skip
     sent = headers.get("client-request-id")
     if sent and headers.get("return-client-request-id", "").lower() == "true":
         response.headers["client-request-id"] = sent

@@ -70,3 +70,21 @@ def test_what_no_url_may_have_is_encoded(desk: Desk) -> None:
     answer = desk.get(url.removeprefix(BASE))
     assert answer.raw == b"hi\n"
     assert unquote(answer.headers["ocp-batch-file-url"]) == url
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/pools/p", 200), ("HEAD", "/pools/p", 200), ("HEAD", "/pools/none", 404),
+        ("GET", "/jobs/s%3Ajob-1/tasks/t/files/stdout.txt", 200), ("GET", "/none", 400),
+        ("POST", "/jobschedules/s/disable", 204), ("DELETE", "/pools/p", 202),
+    ],
+)  # fmt: skip
+def test_every_answer_has_the_headers_of_the_service(
+    scheduled: Desk, method: str, path: str, status: int
+) -> None:
+    answer = scheduled.ask(method, path)
+    assert answer.status == status
+    assert answer.headers["request-id"]
+    assert answer.headers["DataServiceVersion"] == "3.0"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
