@@ -152,6 +152,10 @@ class ClusterWorkers:
         nodes = f"{plural(len(waiting), 'node')} {'waits' if len(waiting) == 1 else 'wait'}"
         said, remedy = self.scaling.explain()
         text = f"{nodes} for workers since {since}: {said}."
+        accounts = {account for account, _ in waiting}
+        taken = sum(account not in accounts for account, _ in self.nodes.values())
+        if taken:
+            text += f" The labs of other accounts use {plural(taken, 'worker')}."
         reasons = [Reason(code="WaitingForWorkers", text=text, remedy=remedy)]
         for unfit in sorted({self.unfit(key) for key in waiting} - {""}):
             remedy = "start workers that fit, or say what the size needs: Lab(..., vm_sizes=...)"

@@ -319,6 +319,21 @@ def test_worker_that_does_not_fit_is_named_with_the_reason(tmp_path):
         lab.shutdown()
 
 
+def test_workers_that_other_labs_use_are_counted_in_the_explanation(tmp_path):
+    with start(1) as cluster:
+        ada, bob = (attach(cluster.scheduler_address, tmp_path, name) for name in ("ada", "bob"))
+        make_pool(ada)
+        bob.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
+        why = until(lambda: explanation(bob).get("WaitingForWorkers"))
+        assert why.text.endswith(
+            ": the cluster has 1 worker, and nobody can scale it. "
+            "The labs of other accounts use 1 worker."
+        )
+        ada.shutdown()
+        bob.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
+        bob.shutdown()
+
+
 def test_cluster_whose_new_workers_do_not_fit_is_asked_once(quick, tmp_path):
     with start(0) as cluster:
         lab = attach(cluster, tmp_path)
