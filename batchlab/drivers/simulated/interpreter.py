@@ -10,7 +10,7 @@ from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.conditions import holds
 from batchlab.drivers.simulated.expansion import Expansion
 from batchlab.drivers.simulated.script import parse
-from batchlab.drivers.simulated.shell_state import Exit, Job, Leave, Return, Terminated
+from batchlab.drivers.simulated.shell_state import BackgroundJob, Exit, Leave, Return, Terminated
 from batchlab.drivers.simulated.syntax import (
     Piece,
     Redirect,
@@ -138,7 +138,9 @@ class Interpreter(Expansion):
         child.streams[0] = None
         pid = self.state.pid + 1 + len(self.state.jobs)
         child.state.pid = self.state.pid
-        job = Job(pid, child.apart(lambda: child.each([chain._replace(background=False)])))
+        job = BackgroundJob(
+            pid, child.apart(lambda: child.each([chain._replace(background=False)]))
+        )
         self.state.jobs.append(job)
         job.go_on()
 

@@ -10,7 +10,7 @@ from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.disk import Folder, parts_of
 from batchlab.drivers.simulated.interpreter import Interpreter
 from batchlab.drivers.simulated.script import parse
-from batchlab.drivers.simulated.shell_state import Exit, Job, Leave, Return
+from batchlab.drivers.simulated.shell_state import BackgroundJob, Exit, Leave, Return
 from batchlab.drivers.simulated.words import NotUnderstood
 
 __all__ = ["BASH_ONLY", "BUILTINS", "UNKNOWN"]
@@ -189,7 +189,7 @@ def _read(shell: Interpreter, args: list[str]) -> int:
     return int(not complete)
 
 
-def _jobs(shell: Interpreter, args: list[str]) -> list[Job]:
+def _jobs(shell: Interpreter, args: list[str]) -> list[BackgroundJob]:
     """Return the jobs that are named, as ``$!`` or ``%1``, or all."""
     if not args:
         return shell.state.jobs

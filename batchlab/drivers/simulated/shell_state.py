@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.syntax import Piece
 
-__all__ = ["Exit", "Job", "Leave", "Return", "ShellState", "Terminated"]
+__all__ = ["BackgroundJob", "Exit", "Leave", "Return", "ShellState", "Terminated"]
 
 
 class Exit(Exception):
@@ -37,7 +37,7 @@ class Terminated(Exception):
 
 
 @dataclass(eq=False)
-class Job:
+class BackgroundJob:
     """A command in the background: when it goes on (in seconds from now), and how it ended."""
 
     pid: int
@@ -65,7 +65,7 @@ class ShellState:
     functions: dict[str, Piece] = field(default_factory=dict)
     options: set[str] = field(default_factory=set)
     traps: dict[str, str] = field(default_factory=dict)
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[BackgroundJob] = field(default_factory=list)
     locals: list[dict[str, str | None]] = field(default_factory=list)
     """The values that variables had outside of each function that runs."""
     status: int = 0
