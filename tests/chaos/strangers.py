@@ -85,7 +85,7 @@ def attack(connections: int, bodies: int, tasks: int, files: int = 1024) -> dict
             begin = time.monotonic()
             with socket.create_connection((host, int(port)), timeout=10) as stranger:
                 stranger.sendall(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                refused = stranger.recv(100).startswith(b"HTTP/1.1 403")
+                refused = stranger.recv(100).startswith(b"HTTP/1.1 400")
             for connection in held:
                 if connection is not None:
                     connection.close()

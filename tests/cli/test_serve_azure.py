@@ -77,7 +77,7 @@ def test_command_is_led_to_the_lab_and_ends_it(
         "sys.exit(7)"
     )
     done = run("--", sys.executable, "-c", code, "--port", "-x", environment=environment)
-    assert done.stdout == "403 ['--port', '-x']\n", done.stderr
+    assert done.stdout == "400 ['--port', '-x']\n", done.stderr
     assert done.returncode == 7
     watched = r"^Watch it at http://127\.0\.0\.1:\d+/\?token=[\w-]{16,}$"
     assert re.search(watched, done.stderr, re.MULTILINE)
