@@ -42,6 +42,9 @@ CLOSE = (
     " if (widget.context) widget.context.model.dirty = false; widget.dispose() } }"
 )
 """Closes all notebooks, and has their kernels end: nobody waits for it."""
+NO_PROBLEMS = ("Canceled future", "ERR_NETWORK_CHANGED", "Failed to fetch")
+"""What JupyterLab says of a kernel that has died, and of a network that changed; no display of
+ours fetches anything."""
 IDLE = "() => new Promise(done => requestIdleCallback(() => requestIdleCallback(done)))"
 """Waits until the page has nothing to do, as it has after it was scrolled."""
 STATE = (
@@ -188,7 +191,7 @@ class Notebook:
     def _problem(self, text: str) -> None:
         # JupyterLab asks the kernel for this and that by itself, and says when it died meanwhile;
         # and tests with hosts of their own may add a network to this machine at any moment.
-        if "Canceled future" not in text and "ERR_NETWORK_CHANGED" not in text:
+        if not any(one in text for one in NO_PROBLEMS):
             self.problems.append(text)
 
     def _frame(self, payload: Any) -> None:
