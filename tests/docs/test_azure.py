@@ -39,7 +39,7 @@ SAID = {
     "Snakemake": "",
     "Airflow": "",
     "JavaScript": "Succeeded\n[ 'p' ]\n",
-    "Java, and Nextflow": "batchlab.westeurope.batch.azure.com/pools 403\n"
+    "Java, and Nextflow": "batchlab.westeurope.batch.azure.com/pools 400\n"
     "management.azure.com/subscriptions 401\n",
 }  # fmt: skip
 """What a section prints that can run."""
