@@ -1,6 +1,6 @@
 """Accepts the connections of a server, no more than there may be.
 
-When a process has no file left for one, Tornado's own way would try again at once, and for ever.
+When a process has no file left for one, Tornado's own way would try again at once, without end.
 """
 
 from __future__ import annotations

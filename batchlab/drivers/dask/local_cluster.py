@@ -110,7 +110,7 @@ def _close_sockets(loop: Any) -> None:
     """Close what Dask leaves open on a loop that is to end: connections that were just being made.
 
     It knows of a connection only after its handshake, and fails in one that ends after its
-    listener, so nobody is told.
+    listener, so nobody hears of it.
     """
     for number, (_, handler) in list(loop.handlers.items()):
         stream = getattr(handler, "__self__", None)
