@@ -33,7 +33,9 @@ __all__ = ["Interpreter"]
 
 MOST_TURNS = 1000
 """Turns of a loop in no time, after which it hangs."""
-_MOST_CALLS = 40
+MOST_JOBS = 100
+"""Jobs in the background from which on a shell forgets those that have ended."""
+MOST_CALLS = 20
 """How deep functions may call each other, since each takes stack."""
 Running = Generator[float, None, None]
 
@@ -116,7 +118,7 @@ class Interpreter(Expansion):
             except StopIteration as end:
                 return int(end.value)
             signal = None
-            while left > 0 or not self.state.jobs:
+            while True:
                 running = [job for job in self.state.jobs if job.status is None]
                 passing = min([left, *(job.due for job in running)])
                 try:
@@ -136,12 +138,15 @@ class Interpreter(Expansion):
         """Start a job."""
         child = self.fork()
         child.streams[0] = None
-        pid = self.state.pid + 1 + len(self.state.jobs)
+        jobs = self.state.jobs
+        pid = (jobs[-1].pid if jobs else self.state.pid) + 1
+        if len(jobs) > MOST_JOBS:
+            self.state.jobs = jobs = [job for job in jobs if job.status is None]
         child.state.pid = self.state.pid
         job = BackgroundJob(
             pid, child.apart(lambda: child.each([chain._replace(background=False)]))
         )
-        self.state.jobs.append(job)
+        jobs.append(job)
         job.go_on()
 
     def apart(self, running: Callable[[], Running]) -> Steps:
@@ -321,12 +326,16 @@ class Interpreter(Expansion):
             self.state.loops = before
         return False
 
+    def refuse_depth(self, name: str) -> None:
+        """End the shell if functions or files call each other too deeply."""
+        if len(self.state.locals) >= MOST_CALLS:
+            self.complain(f"{name}: functions call each other too deeply")
+            raise Exit(2)
+
     def call(self, name: str, args: list[str]) -> Steps:
         """Call a function."""
         state = self.state
-        if len(state.locals) >= _MOST_CALLS:
-            self.complain(f"{name}: functions call each other too deeply")
-            raise Exit(2)
+        self.refuse_depth(name)
         before = state.arguments, state.loops
         state.arguments, state.loops = args, 0
         state.locals.append({})

@@ -157,7 +157,9 @@ def _xargs(process: SimulatedProcess, args: list[str]) -> Steps:
     words, count, place, always = list(args), 0, "", True
     while words and words[0].startswith("-"):
         option = words.pop(0)
-        if match := re.fullmatch(r"-n(\d+)", option if option != "-n" else f"-n{words.pop(0)}"):
+        if option == "-n" and words:
+            option += words.pop(0)
+        if match := re.fullmatch(r"-n(\d+)", option):
             count = int(match[1])
         elif option.startswith("-I") and (option != "-I" or words):
             place = option[2:] or words.pop(0)

@@ -117,6 +117,11 @@ class SimulatedProcess(Interpreter):
         except OSError as error:
             self.complain(f"{name}: {error.filename}: {error.strerror}")
             return 1
+        except RecursionError:
+            if not top:
+                raise
+            self.complain(f"{name}: nested too deeply")
+            return 2
         return (yield from self.behave(self._around.workload.default, top=top))
 
     def _file(self, name: str, args: list[str]) -> Steps:

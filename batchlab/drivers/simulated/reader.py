@@ -347,6 +347,7 @@ def _redirects(operator: str, target: Word, *, bash: bool) -> list[Redirect]:
     descriptor = int(number) if number else int(sign[0] == ">")
     if descriptor > 2 or (descriptor == 0) != (sign[0] == "<") or sign == "<&":
         raise NotUnderstood(operator + text)
-    if sign == ">&" and text not in {"1", "2", "-"}:
+    known = all(part.kind == "literal" for part in target) and text in {"1", "2", "-"}
+    if sign == ">&" and not known:
         raise NotUnderstood(operator + text)
     return [Redirect(descriptor, sign, target)]

@@ -259,6 +259,7 @@ def _source(shell: Interpreter, args: list[str]) -> Steps:
         if shell.bash:
             return 1
         raise Exit(2) from None
+    shell.refuse_depth(args[0])
     shell.state.locals.append({})
     before = shell.state.arguments
     shell.state.arguments = args[1:] or before

@@ -109,6 +109,8 @@ def word(token: str) -> Word:
             at = end + 1
         elif token[at] == "`" or token.startswith(("$(", "${"), at):
             end = _after_nested(token, at)
+            if end == at:
+                raise SyntaxFault("EOF in backquote substitution")
             parts.append(_substitution(token[at:end], quoted=False))
             at = end
         elif match := _PART.match(token, at):
@@ -183,6 +185,8 @@ def quoted_parts(text: str) -> list[Part]:
     while at < len(text):
         if text[at] == "`" or text.startswith(("$(", "${"), at):
             end = _after_nested(text, at)
+            if end == at:
+                raise SyntaxFault("EOF in backquote substitution")
             parts.append(_substitution(text[at:end], quoted=True))
             at = end
             continue

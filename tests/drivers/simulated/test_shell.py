@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -109,6 +110,34 @@ def test_what_it_does_not_understand_of_bash_is_named_too(script, word):
     assert word in result.err
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_script_that_is_cut_off_or_damaged_ends_or_waits_and_never_stops_the_lab(shell):
+    chance = Random(7)
+    for script in lines(f"{shell}_lines.txt"):
+        place = chance.randrange(len(script))
+        damaged = script[:place] + chance.choice("'\"`$(){}[];|&<>*\\ \n=!~") + script[place:]
+        for text in (script[:place], damaged, script[:place] + script[place + 1 :]):
+            connection = connect(boot_s=0)
+            add(connection, TaskSpec(id="t", command_line=f"/bin/{shell} -c {shlex.quote(text)}"))
+            connection.advance(600)
+            assert task(connection).state in {"running", "completed"}, text
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "f() { f; }; f",
+        "f() { echo $(f); }; f",
+        "echo '. ./s' > s; . ./s",
+        "echo 'sh s' > s; sh s",
+        "f() { if [ 1 = 1 ]; then echo $(( 1 + $(f) )); fi; }; f",
+    ],
+)
+def test_endless_recursion_ends_the_script_and_not_the_lab(script):
+    result = outcome(f"/bin/sh -c {shlex.quote(script)}")
+    assert "too deeply" in result.err
+
+
 @pytest.mark.parametrize(
     ("command", "seconds"),
     [
@@ -122,6 +151,7 @@ def test_what_it_does_not_understand_of_bash_is_named_too(script, word):
         ("/bin/sh -c 'X=$(sleep 5; echo a); echo `sleep 2` $(sleep 1)'", 8),
         ("/bin/sh -c 'for i in $(sleep 2; echo 3 4); do sleep $i; done > /dev/null'", 9),
         ("/bin/sh -c 'sleep 9 & sleep 4; wait'", 9),
+        ("/bin/sh -c 'sleep 0 & wait; (sleep 0; sleep 2) & wait'", 2),
         ("/bin/sh -c 'sleep 9 & sleep 4'", 4),
         ("/bin/sh -c '(sleep 3; sleep 3) & (sleep 4) & wait; sleep 1'", 7),
         ("/bin/bash -c 'for i in {1..3}; do render $i & done; wait'", 40),
