@@ -74,7 +74,7 @@ def test_command_of_a_worker_killed_in_the_middle_of_tasks_loses_none(commands, 
         before = until(lambda: len(found := waiting_for(go)) == 2 and found)
         nanny = psutil.Process(commands.started[1].pid)
         (worker,) = [
-            child for child in nanny.children(recursive=True)
+            child for child in nanny.children()  # not the commands, which come and go
             if any(grand.pid in {p.pid for p in before} for grand in child.children())
         ]  # fmt: skip
         worker.kill()
