@@ -5,10 +5,10 @@ and writes files only when their time has come, so runs that share a folder see 
 as real ones do. As on real nodes, no shell interprets a command line: its words are literal unless
 it is ``/bin/sh -c '...'``.
 
-The shell understands the programs of `batchlab.drivers.simulated.programs`, ``sleep``, the
-builtins ``break cd continue exec exit export set :``, and the language of
-`batchlab.drivers.simulated.script`. Everything else is left to the workload; if a part of a script
-is not understood, so is the whole script.
+The shell understands the programs of `batchlab.drivers.simulated.programs` and of `launchers`, the
+builtins of `shell_builtins`, and the language of `script`. What no shell understands fails as in a
+real one. Everything else is left to the workload and named on stderr; if a part of a script is not
+understood, so is the whole script. An unknown program behaves as the workload says.
 """
 
 from __future__ import annotations
