@@ -58,7 +58,7 @@ def _empty(above: str, below: str) -> Any:
         import plotly.subplots as plotly  # type: ignore[import-untyped]  # noqa: PLC0415
     figure = plotly.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     dress(figure, height=440, margin={"l": 66, "r": 44, "t": 16, "b": 8}, hovermode="x unified",
-          modebar={"orientation": "v"})  # fmt: skip
+          modebar_orientation="v")  # fmt: skip
     # The same margin for both, so that their axes are aligned.
     figure.update_yaxes(automargin=False, nticks=5)
     figure.update_yaxes(title_text=above, row=1, col=1)

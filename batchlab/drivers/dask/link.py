@@ -39,7 +39,10 @@ PATIENCE_S = 60.0
 """How long a call without a time limit waits for a network that is lost."""
 SILENCE_S = 10.0
 """How long an attempt may stay without an answer, beyond the time that the host may hold it."""
-CONNECT_S = 1.0
+CONNECT_S = 4.0
+"""How long a call may take to connect. Dask gives a fifth of it to the first attempt, and forgets
+the socket of one that it gives up, though this process may only have been busy."""
+RECONNECT_S = 1.0
 """How long an attempt to reconnect may take; if it fails, the next ones get more time."""
 LONGEST_CONNECT_S = 8.0
 PAUSE_S = 1.0
@@ -106,9 +109,9 @@ class Link:
         self._address = address
         self._cluster = cluster
         self._has_network = not address.startswith("inproc://")
-        # Attempts are short only to reconnect: Dask forgets the socket of one that it gives up,
-        # and this process may only be busy.
-        self._pool = ConnectionPool(connection_args=connection_args)
+        self._pool = ConnectionPool(
+            connection_args=connection_args, timeout=CONNECT_S if self._has_network else None
+        )
         asyncio.run_coroutine_threadsafe(self._pool.start(), self.loop).result()
         self._rpc = messages.AccountRpc(self._pool(address), account, lab_id)
         self._account = account
@@ -214,7 +217,7 @@ class Link:
 
     async def _reconnect(self) -> None:
         """Try to connect until it succeeds or the link is closed."""
-        noted, limit_s = False, CONNECT_S
+        noted, limit_s = False, RECONNECT_S
         while not await self._can_connect(limit_s):
             if not noted:
                 logger.warning(_LOSING, self._address, self._why)

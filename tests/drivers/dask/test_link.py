@@ -128,7 +128,7 @@ def test_refusal_whose_answer_is_lost_is_still_a_refusal(network, near, far):
 
 def test_connections_that_are_dead_without_notice_are_replaced(network, far, monkeypatch):
     monkeypatch.setattr(link, "SILENCE_S", 0.3)
-    monkeypatch.setattr(link, "CONNECT_S", 0.2)
+    monkeypatch.setattr(link, "RECONNECT_S", 0.2)
     pool = far.create_pool("p")
     network.frozen = True
     calling = Calling(lambda: pool.state)
