@@ -36,6 +36,7 @@ QUICK_S = 0.3
 def _no_patience(monkeypatch):
     """Without this, the first call after the loss of a scheduler waits for a minute."""
     monkeypatch.setattr(link, "PATIENCE_S", QUICK_S)
+    monkeypatch.setattr(link, "CONNECT_S", 1.0)
     monkeypatch.setattr(link, "PAUSE_S", 0.1)
     monkeypatch.setattr(remote, "WAIT_PATIENCE_S", QUICK_S)
 

@@ -43,8 +43,9 @@ def near(cluster):
 
 
 @pytest.fixture
-def far(network, near):
-    """The same lab, attached through the network."""
+def far(network, near, monkeypatch):
+    """The same lab, attached through the network; its loss is noticed soon."""
+    monkeypatch.setattr(link, "CONNECT_S", 1.0)
     with bl.Lab(network.address) as lab:
         yield lab
 
