@@ -20,7 +20,7 @@ from batchlab.drivers.simulated.workload import Behavior
 
 if TYPE_CHECKING:
     from batchlab.drivers.simulated.around import Steps
-    from batchlab.drivers.simulated.process import SimulatedProcess
+    from batchlab.drivers.simulated.shell.process import SimulatedProcess
 
 __all__ = ["call"]
 

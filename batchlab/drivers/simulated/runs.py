@@ -25,7 +25,7 @@ from batchlab.drivers.simulated.container_disk import ContainerDisk
 from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds
-from batchlab.drivers.simulated.shell import Shell
+from batchlab.drivers.simulated.shell.commands import Shell
 from batchlab.storage.stores import BlobStore
 
 __all__ = ["SHORTEST_S", "Happening", "Runner", "fact"]

@@ -1,10 +1,10 @@
 """What the commands of a simulated lab do: how long they take, what they print, how they end.
 
-A node interprets a small part of the shell (`batchlab.drivers.simulated.shell`): ``sleep 30``
-takes 30 virtual seconds, and ``exit 1`` fails. Any other program behaves as the workload says: as
-in the first rule whose pattern matches the task's id or command line, or else as the default. A
-rule takes precedence even if the node could interpret the command. It may be a function of the
-launch, so that what a command does depends on its node, on the time, or on what came before.
+A node understands much of the shell (`batchlab.drivers.simulated.shell`): ``sleep 30`` takes 30
+virtual seconds, and ``exit 1`` fails. Any other program behaves as the workload says: as in the
+first rule whose pattern matches the task's id or command line, or else as the default. A rule
+takes precedence even if the node could interpret the command. It may be a function of the launch,
+so that what a command does depends on its node, on the time, or on what came before.
 """
 
 from __future__ import annotations

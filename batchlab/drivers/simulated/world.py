@@ -25,7 +25,7 @@ from batchlab.drivers.simulated.disk import Disk
 from batchlab.drivers.simulated.equipment import Boot, SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine
 from batchlab.drivers.simulated.runs import SHORTEST_S, Happening, Runner, fact
-from batchlab.drivers.simulated.shell import Shell
+from batchlab.drivers.simulated.shell.commands import Shell
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import NotFound
 from batchlab.storage.locations import StorageLocation, in_memory

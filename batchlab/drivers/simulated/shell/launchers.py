@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from batchlab.drivers.simulated.arguments import seconds
 from batchlab.drivers.simulated.around import Steps
-from batchlab.drivers.simulated.shell_state import Terminated
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.arguments import seconds
+from batchlab.drivers.simulated.shell.state import Terminated
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 if TYPE_CHECKING:
-    from batchlab.drivers.simulated.process import SimulatedProcess
+    from batchlab.drivers.simulated.shell.process import SimulatedProcess
 
 __all__ = ["LAUNCHERS", "SHELLS"]
 

@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from batchlab.drivers.launches import LaunchFailed
-from batchlab.drivers.simulated.arguments import program_of
 from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import Disk, File
-from batchlab.drivers.simulated.interpreter import Interpreter
-from batchlab.drivers.simulated.launchers import LAUNCHERS, SHELLS
-from batchlab.drivers.simulated.programs import PROGRAMS
-from batchlab.drivers.simulated.shell_builtins import BASH_ONLY, BUILTINS, UNKNOWN
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.arguments import program_of
+from batchlab.drivers.simulated.shell.interpreter import Interpreter
+from batchlab.drivers.simulated.shell.launchers import LAUNCHERS, SHELLS
+from batchlab.drivers.simulated.shell.programs import PROGRAMS
+from batchlab.drivers.simulated.shell.shell_builtins import BASH_ONLY, BUILTINS, UNKNOWN
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 from batchlab.drivers.simulated.workload import Behavior
 
 __all__ = ["UNDERSTOOD", "SimulatedProcess"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from batchlab.drivers.simulated.arguments import exit_code
 from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.disk import Folder, parts_of
-from batchlab.drivers.simulated.interpreter import Interpreter
-from batchlab.drivers.simulated.script import parse
-from batchlab.drivers.simulated.shell_state import BackgroundJob, Exit, Leave, Return
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.arguments import exit_code
+from batchlab.drivers.simulated.shell.interpreter import Interpreter
+from batchlab.drivers.simulated.shell.script import parse
+from batchlab.drivers.simulated.shell.state import BackgroundJob, Exit, Leave, Return
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["BASH_ONLY", "BUILTINS", "UNKNOWN"]
 

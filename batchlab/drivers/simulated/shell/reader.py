@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from batchlab.drivers.simulated.arithmetic import parse_expression
-from batchlab.drivers.simulated.braces import expand_braces
-from batchlab.drivers.simulated.syntax import (
+from batchlab.drivers.simulated.shell.arithmetic import parse_expression
+from batchlab.drivers.simulated.shell.braces import expand_braces
+from batchlab.drivers.simulated.shell.syntax import (
     Compound,
     Piece,
     Redirect,
@@ -26,8 +26,8 @@ from batchlab.drivers.simulated.syntax import (
     ShellPipe,
     ShellRedirected,
 )
-from batchlab.drivers.simulated.tokens import Token
-from batchlab.drivers.simulated.words import (
+from batchlab.drivers.simulated.shell.tokens import Token
+from batchlab.drivers.simulated.shell.words import (
     NotUnderstood,
     Part,
     SyntaxFault,

@@ -1,13 +1,13 @@
-"""A very small shell, so that the same command lines work on simulated nodes.
+"""Runs command lines on simulated nodes, so that the same ones work as on real nodes.
 
 A run is a generator: it yields the virtual seconds to wait, and returns its exit code. It reads
 and writes files only when their time has come, so runs that share a folder see each other's files
 as real ones do. As on real nodes, no shell interprets a command line: its words are literal unless
 it is ``/bin/sh -c '...'``.
 
-The shell understands the programs of `batchlab.drivers.simulated.programs` and of `launchers`, the
-builtins of `shell_builtins`, and the language of `script`. What no shell understands fails as in a
-real one. Everything else is left to the workload and named on stderr; if a part of a script is not
+The shell understands the programs of `programs` and of `launchers`, the builtins of
+`shell_builtins`, and the language of `script`. What no shell understands fails as in a real one.
+Everything else is left to the workload and named on stderr; if a part of a script is not
 understood, so is the whole script. An unknown program behaves as the workload says.
 """
 
@@ -24,11 +24,11 @@ from batchlab.core.model.ids import RunId
 from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.launches import launch_failed
 from batchlab.drivers.simulated import functions
-from batchlab.drivers.simulated.arguments import not_found, program_of, split
 from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.process import UNDERSTOOD, SimulatedProcess
-from batchlab.drivers.simulated.shell_builtins import BUILTINS
+from batchlab.drivers.simulated.shell.arguments import not_found, program_of, split
+from batchlab.drivers.simulated.shell.process import UNDERSTOOD, SimulatedProcess
+from batchlab.drivers.simulated.shell.shell_builtins import BUILTINS
 from batchlab.drivers.simulated.workload import Behavior, Launch, Load, Workload
 
 __all__ = ["Shell"]

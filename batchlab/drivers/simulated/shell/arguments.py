@@ -6,7 +6,7 @@ import re
 import shlex
 
 from batchlab.drivers.launches import LaunchFailed, launch_failed
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["exit_code", "not_found", "program_of", "seconds", "split"]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["LONGEST", "evaluate", "parse_expression"]
 

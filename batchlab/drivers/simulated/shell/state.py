@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from batchlab.drivers.simulated.around import Steps
-from batchlab.drivers.simulated.syntax import Piece
+from batchlab.drivers.simulated.shell.syntax import Piece
 
 __all__ = ["BackgroundJob", "Exit", "Leave", "Return", "ShellState", "Terminated"]
 

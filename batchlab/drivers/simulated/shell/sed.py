@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from batchlab.drivers.simulated.patterns import python_pattern
-from batchlab.drivers.simulated.program_host import Host
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.patterns import python_pattern
+from batchlab.drivers.simulated.shell.program_host import Host
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["sed"]
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from batchlab.drivers.simulated.disk import File, Folder, fault
-from batchlab.drivers.simulated.program_host import Host, Program, for_each, options_of
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.program_host import Host, Program, for_each, options_of
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["FILE_PROGRAMS"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from batchlab.drivers.simulated.words import NotUnderstood, SyntaxFault, end_of_word
+from batchlab.drivers.simulated.shell.words import NotUnderstood, SyntaxFault, end_of_word
 
 __all__ = ["Token", "tokens_of"]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from batchlab.drivers.simulated.patterns import python_pattern
-from batchlab.drivers.simulated.program_host import Host, Program, lines_of, options_of
-from batchlab.drivers.simulated.sed import sed
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.patterns import python_pattern
+from batchlab.drivers.simulated.shell.program_host import Host, Program, lines_of, options_of
+from batchlab.drivers.simulated.shell.sed import sed
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["TEXT_PROGRAMS"]
 

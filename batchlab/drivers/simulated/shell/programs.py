@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from batchlab.drivers.simulated.conditions import test
-from batchlab.drivers.simulated.file_programs import FILE_PROGRAMS
-from batchlab.drivers.simulated.patterns import python_pattern
-from batchlab.drivers.simulated.program_host import Host, Program, options_of
-from batchlab.drivers.simulated.text_programs import TEXT_PROGRAMS
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.conditions import test
+from batchlab.drivers.simulated.shell.file_programs import FILE_PROGRAMS
+from batchlab.drivers.simulated.shell.patterns import python_pattern
+from batchlab.drivers.simulated.shell.program_host import Host, Program, options_of
+from batchlab.drivers.simulated.shell.text_programs import TEXT_PROGRAMS
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["PROGRAMS"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["python_pattern"]
 

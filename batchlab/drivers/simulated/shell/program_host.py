@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from batchlab.drivers.simulated.disk import Disk
-from batchlab.drivers.simulated.words import NotUnderstood
+from batchlab.drivers.simulated.shell.words import NotUnderstood
 
 __all__ = ["Host", "Program", "for_each", "lines_of", "options_of"]
 

@@ -26,11 +26,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
 
-from batchlab.drivers.simulated.arithmetic import LONGEST, parse_expression
-from batchlab.drivers.simulated.reader import Reader
-from batchlab.drivers.simulated.syntax import Script
-from batchlab.drivers.simulated.tokens import tokens_of
-from batchlab.drivers.simulated.words import (
+from batchlab.drivers.simulated.shell.arithmetic import LONGEST, parse_expression
+from batchlab.drivers.simulated.shell.reader import Reader
+from batchlab.drivers.simulated.shell.syntax import Script
+from batchlab.drivers.simulated.shell.tokens import tokens_of
+from batchlab.drivers.simulated.shell.words import (
     NotUnderstood,
     Part,
     SyntaxFault,

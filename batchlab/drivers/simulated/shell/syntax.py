@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from batchlab.drivers.simulated.words import Word
+from batchlab.drivers.simulated.shell.words import Word
 
 __all__ = [
     "Compound",

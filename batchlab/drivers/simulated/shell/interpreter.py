@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Sequence
 from fnmatch import fnmatchcase
 
 from batchlab.drivers.simulated.around import Steps
-from batchlab.drivers.simulated.conditions import holds
-from batchlab.drivers.simulated.expansion import Expansion
-from batchlab.drivers.simulated.script import parse
-from batchlab.drivers.simulated.shell_state import BackgroundJob, Exit, Leave, Return, Terminated
-from batchlab.drivers.simulated.syntax import (
+from batchlab.drivers.simulated.shell.conditions import holds
+from batchlab.drivers.simulated.shell.expansion import Expansion
+from batchlab.drivers.simulated.shell.script import parse
+from batchlab.drivers.simulated.shell.state import BackgroundJob, Exit, Leave, Return, Terminated
+from batchlab.drivers.simulated.shell.syntax import (
     Piece,
     Redirect,
     ShellArithmetic,

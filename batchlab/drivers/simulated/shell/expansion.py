@@ -7,12 +7,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from fnmatch import fnmatchcase, translate
 
-from batchlab.drivers.simulated.arithmetic import evaluate
 from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.disk import Disk, Folder
-from batchlab.drivers.simulated.shell_state import Exit, ShellState
-from batchlab.drivers.simulated.streams import Streams
-from batchlab.drivers.simulated.words import (
+from batchlab.drivers.simulated.shell.arithmetic import evaluate
+from batchlab.drivers.simulated.shell.state import Exit, ShellState
+from batchlab.drivers.simulated.shell.streams import Streams
+from batchlab.drivers.simulated.shell.words import (
     NotUnderstood,
     Parameter,
     Part,

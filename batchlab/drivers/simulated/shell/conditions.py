@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 from batchlab.drivers.simulated.disk import Disk, File, Folder
-from batchlab.drivers.simulated.words import NotUnderstood, Part, Word
+from batchlab.drivers.simulated.shell.words import NotUnderstood, Part, Word
 
 __all__ = ["holds", "test"]
 
