@@ -125,6 +125,7 @@ export class TaskTable {
     element.classList.toggle("bl-marked", Boolean(row) && taskKey(row) === this.marked);
     element.title = row ? [row.id, row.reason].filter(Boolean).join(": ") : "";
     const [begin, end] = element.children[1].children; // ids differ at their end, which stays visible
+    element.children[1].setAttribute("aria-label", cells[0]); // one word, also for those who hear it
     say(begin, cells[0].slice(0, -TASK_END));
     say(end, cells[0].slice(-TASK_END));
     [...element.children].slice(2).forEach((cell, i) => say(cell.firstChild, cells[i + 1]));
