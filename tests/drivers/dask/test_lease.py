@@ -162,6 +162,7 @@ def test_node_that_hears_nothing_ends_its_runs_and_reports_nothing(tmp_path):
     asyncio.run(story())
 
 
+@pytest.mark.ci("clusters")
 def test_node_that_is_answered_continues_its_runs(tmp_path):
     async def story():
         async with Node(tmp_path, arrival="a", beat_s=0.1, lease_s=LEASE_S) as node:

@@ -82,6 +82,7 @@ class Calling:
         return self.result
 
 
+@pytest.mark.ci("clusters")
 def test_every_handle_goes_on_when_the_network_is_back(network, far, caplog):
     pool = far.create_pool("p", target_dedicated_nodes=1)
     pool.wait("steady", timeout=SOON)
@@ -154,6 +155,7 @@ def test_connection_may_take_its_time_where_the_network_is_not_lost(monkeypatch)
         assert len(attempts) == 1
 
 
+@pytest.mark.ci("clusters")
 def test_answer_that_takes_long_is_awaited(cluster, near, monkeypatch):
     near.create_pool("p")
     with (
@@ -272,6 +274,7 @@ def test_output_of_a_task_takes_one_call(far, monkeypatch):
         bl.Task(far._connection, "j", "none").files.stream("stdout.txt")
 
 
+@pytest.mark.ci("clusters")
 def test_loss_that_is_longer_than_dasks_own_patience(network, near):
     """Dask's clients give up for ever after some time."""
     with Client(network.address, timeout=5) as client, bl.Lab(client) as far:

@@ -80,6 +80,7 @@ def test_adaptive_cluster_keeps_the_nodes_and_takes_the_rest_back(n_workers, tmp
         until(lambda: not names(cluster))
 
 
+@pytest.mark.ci("clusters")
 def test_adaptive_cluster_serves_labs_and_dask_side_by_side(tmp_path):
     with start(0) as cluster, Client(cluster, set_as_default=False) as client:
         cluster.adapt(minimum=0, maximum=4, interval="50ms")

@@ -87,6 +87,7 @@ def test_error_of_a_cluster_object_is_explained(tmp_path):
         lab.shutdown()
 
 
+@pytest.mark.ci("clusters")
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_worker_whose_job_has_ended_is_started_again(adaptive, tmp_path):
     """As a job of SLURM at its walltime: the cluster still plans with its worker."""

@@ -211,6 +211,7 @@ def test_what_a_wait_has_made_is_old_for_the_garbage_collector():
     assert gc.get_freeze_count() > 2000, "what the user has set aside stays there"
 
 
+@pytest.mark.ci("memory")
 @pytest.mark.usefixtures("_thawed")
 @pytest.mark.parametrize(
     ("limit", "labs"), [("UNSEARCHED_BEFORE", 3), ("MOST_UNSEARCHED", 1)], ids=["labs", "jobs"]
