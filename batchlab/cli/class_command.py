@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from batchlab.cli.terminal import (
+    Certificate,
+    CertificateKey,
     fail,
     remembered_interrupt,
     terminated_as_interrupted,
@@ -48,13 +50,8 @@ def class_(
             metavar="FILE", help="Keep the table here: started again, the class goes on."
         ),
     ] = None,
-    cert: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Serve HTTPS with this certificate, in PEM."),
-    ] = None,
-    cert_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The private key, if in a separate file.")
-    ] = None,
+    cert: Certificate = None,
+    cert_key: CertificateKey = None,
     export: Annotated[
         str | None,
         typer.Option(

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,8 @@ import typer
 import batchlab
 from batchlab.cli.terminal import (
     INTERRUPTED,
+    Certificate,
+    CertificateKey,
     Processes,
     Scheduler,
     Simulated,
@@ -76,13 +77,8 @@ def serve(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin a new lab; move the one in the journal aside.")
     ] = False,
-    cert: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Serve HTTPS with this certificate, in PEM."),
-    ] = None,
-    cert_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The private key, if in a separate file.")
-    ] = None,
+    cert: Certificate = None,
+    cert_key: CertificateKey = None,
     bearer: Annotated[
         bool, typer.Option("--bearer", help="Accept any bearer token; for development only.")
     ] = False,

@@ -13,9 +13,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-__all__ = ["INTERRUPTED", "Processes", "Scheduler", "Simulated", "choose_one", "fail",
-           "remembered_interrupt", "terminated_as_interrupted", "until_interrupted",
-           "writing"]  # fmt: skip
+__all__ = ["INTERRUPTED", "Certificate", "CertificateKey", "Processes", "Scheduler", "Simulated",
+           "choose_one", "fail", "remembered_interrupt", "terminated_as_interrupted",
+           "until_interrupted", "writing"]  # fmt: skip
 
 INTERRUPTED = 130
 """The exit code that shells expect after Ctrl-C."""
@@ -30,6 +30,14 @@ Processes = Annotated[
 ]
 Simulated = Annotated[
     bool, typer.Option("--simulated", help="Simulate everything on a virtual clock.")
+]
+
+# What speaks HTTPS.
+Certificate = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate, in PEM.")
+]
+CertificateKey = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The private key, if in a separate file.")
 ]
 
 
