@@ -116,8 +116,7 @@ def page(
 
 
 def _drawing(figure: Any) -> Markup:
-    data = json.dumps(as_json(figure)).replace(
-        "<", "\\u003c"
-    )  # no text may close the script element
+    # No text may close the script element.
+    data = json.dumps(as_json(figure)).replace("<", "\\u003c")
     script = tag("script", Markup(data), type="application/json")
     return tag("figure", script, role="group", aria_label=figure.layout.title.text)

@@ -7,27 +7,14 @@ from collections.abc import Callable, Generator, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from batchlab.drivers.simulated.disk import Disk, File, Folder
+from batchlab.drivers.simulated.disk import File, Folder
+from batchlab.drivers.simulated.shell.program_host import Host
 from batchlab.drivers.simulated.shell.words import NotUnderstood, Part, Word
 
 __all__ = ["holds", "test"]
 
 
-class Tester(Protocol):
-    """The part of its process that a condition can use."""
-
-    disk: Disk
-
-    def path(self, name: str) -> str:
-        """Return the absolute path of a name."""
-        ...
-
-    def complain(self, text: str) -> None:
-        """Print a line to stderr."""
-        ...
-
-
-class Evaluator(Tester, Protocol):
+class Evaluator(Host, Protocol):
     """What the words of ``[[`` are expanded by."""
 
     def text(self, word: Sequence[Part]) -> Generator[float, None, str]:
@@ -39,30 +26,30 @@ class Evaluator(Tester, Protocol):
         ...
 
 
-def _find(host: Tester, name: str) -> File | Folder | None:
+def _find(host: Host, name: str) -> File | Folder | None:
     try:
         return host.disk.find(host.path(name))
     except OSError:
         return None
 
 
-def _is_file(host: Tester, name: str) -> bool:
+def _is_file(host: Host, name: str) -> bool:
     return isinstance(_find(host, name), File)
 
 
-def _may_run(host: Tester, name: str) -> bool:
+def _may_run(host: Host, name: str) -> bool:
     found = _find(host, name)
     return isinstance(found, Folder) or (found is not None and bool(found.mode & 0o111))
 
 
-def _is_newer(host: Tester, left: str, right: str) -> bool:
+def _is_newer(host: Host, left: str, right: str) -> bool:
     first, second = _find(host, left), _find(host, right)
     if isinstance(first, Folder) or isinstance(second, Folder):
         raise NotUnderstood("-nt")
     return first is not None and (second is None or first.modified > second.modified)
 
 
-_UNARY: dict[str, Callable[[Tester, str], bool]] = {
+_UNARY: dict[str, Callable[[Host, str], bool]] = {
     "-e": lambda host, name: _find(host, name) is not None,
     "-f": _is_file,
     "-d": lambda host, name: isinstance(_find(host, name), Folder),
@@ -93,7 +80,7 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def test(host: Tester, args: Sequence[str], *, bash: bool) -> int:
+def test(host: Host, args: Sequence[str], *, bash: bool) -> int:
     """Return the exit code of ``test`` with these arguments."""
     words = list(args)
     try:
@@ -103,7 +90,7 @@ def test(host: Tester, args: Sequence[str], *, bash: bool) -> int:
         return 2
 
 
-def _either(host: Tester, words: list[str], *, bash: bool) -> bool:
+def _either(host: Host, words: list[str], *, bash: bool) -> bool:
     if len(words) > 4:
         for joint, combine in (("-o", any), ("-a", all)):
             if joint in words[1:-1]:
@@ -113,7 +100,7 @@ def _either(host: Tester, words: list[str], *, bash: bool) -> bool:
     return _one(host, words, bash=bash)
 
 
-def _one(host: Tester, words: list[str], *, bash: bool) -> bool:
+def _one(host: Host, words: list[str], *, bash: bool) -> bool:
     match words:
         case []:
             return False
@@ -134,7 +121,7 @@ def _one(host: Tester, words: list[str], *, bash: bool) -> bool:
     raise NotUnderstood(" ".join(words))
 
 
-def _two(host: Tester, left: str, sign: str, right: str, *, bash: bool) -> bool:
+def _two(host: Host, left: str, sign: str, right: str, *, bash: bool) -> bool:
     if sign == "==":
         if not bash:
             raise ValueError(f"{sign}: unexpected operator (sh has only =)")

@@ -75,16 +75,10 @@ class Interpreter(Expansion):
         if not parsed.chains and not parsed.error:
             return 0
         try:
-            yield from self.each(parsed.chains)
-            if parsed.error:
-                self.complain(f"{self.state.name}: Syntax error: {parsed.error}")
-                self.state.status = 2
+            yield from self.here(text)
         except Exit as ended:
             self.state.status = ended.status
-        except (
-            Leave,
-            Return,
-        ):  # of what is around a substitution: this ends only the substitution
+        except (Leave, Return):  # of what is around a substitution: only that ends
             self.state.status = 0
         except Terminated:
             if self.bash:
@@ -92,6 +86,15 @@ class Interpreter(Expansion):
             raise
         yield from self._at_exit()
         return self.state.status
+
+    def here(self, text: str) -> Generator[float, None, bool]:
+        """Run a script as a part of this one; return whether no shell can parse it to its end."""
+        parsed = parse(text, bash=self.bash)
+        yield from self.each(parsed.chains)
+        if parsed.error:
+            self.complain(f"{self.state.name}: Syntax error: {parsed.error}")
+            self.state.status = 2
+        return bool(parsed.error)
 
     def _at_exit(self) -> Running:
         action, status = self.state.traps.pop("EXIT", ""), self.state.status
@@ -143,9 +146,8 @@ class Interpreter(Expansion):
         if len(jobs) > MOST_JOBS:
             self.state.jobs = jobs = [job for job in jobs if job.status is None]
         child.state.pid = self.state.pid
-        job = BackgroundJob(
-            pid, child.apart(lambda: child.each([chain._replace(background=False)]))
-        )
+        steps = child.apart(lambda: child.each([chain._replace(background=False)]))
+        job = BackgroundJob(pid, steps)
         jobs.append(job)
         job.go_on()
 

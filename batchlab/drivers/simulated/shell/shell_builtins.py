@@ -236,14 +236,9 @@ def _eval(shell: Interpreter, args: list[str]) -> Steps:
 
 def _here(shell: Interpreter, text: str) -> Steps:
     """Run a script in this shell."""
-    parsed = parse(text, bash=shell.bash)
     shell.state.status = 0
-    yield from shell.each(parsed.chains)
-    if parsed.error:
-        shell.complain(f"{shell.state.name}: Syntax error: {parsed.error}")
-        if not shell.bash:
-            raise Exit(2)
-        return 2
+    if (yield from shell.here(text)) and not shell.bash:
+        raise Exit(2)
     return shell.state.status
 
 

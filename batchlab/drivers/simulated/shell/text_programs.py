@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from batchlab.drivers.simulated.shell.patterns import python_pattern
-from batchlab.drivers.simulated.shell.program_host import Host, Program, lines_of, options_of
+from batchlab.drivers.simulated.shell.program_host import (
+    Host,
+    Program,
+    for_each,
+    lines_of,
+    options_of,
+)
 from batchlab.drivers.simulated.shell.sed import sed
 from batchlab.drivers.simulated.shell.words import NotUnderstood
 
@@ -18,17 +24,15 @@ def _wc(host: Host, args: Sequence[str]) -> int:
     """Count; the columns are as wide as those of GNU."""
     options, names = options_of(args, "lwcm")
     kinds = [kind for kind in "lwmc" if kind in (options or {"l", "w", "c"})]
-    rows, status = [], 0
-    for name in names or [""]:
-        try:
-            data = host.disk.read(host.path(name)) if name else host.stdin()
-        except OSError as error:
-            host.complain(f"wc: {name}: {error.strerror}")
-            status = 1
-            continue
+    rows: list[tuple[dict[str, int], str]] = []
+
+    def count(name: str) -> None:
+        data = host.disk.read(host.path(name)) if name else host.stdin()
         counts = {"l": data.count(b"\n"), "w": len(data.split()), "c": len(data),
                   "m": len(data.decode(errors="replace"))}  # fmt: skip
         rows.append((counts, name))
+
+    status = for_each(host, "wc", names or [""], count)
     if len(names) > 1:
         sums = {kind: sum(counts[kind] for counts, _ in rows) for kind in "lwcm"}
         rows.append((sums, "total"))
