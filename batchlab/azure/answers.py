@@ -43,11 +43,9 @@ def nothing(status: int, headers: Mapping[str, str] | None = None) -> Response:
 class ArmRefused(Exception):
     """A refused request: its answer."""
 
-    def __init__(
-        self, status: int, code: str, message: str, answer: Response | None = None
-    ) -> None:
-        super().__init__(message)
-        self.answer = answer or error(status, code, message)
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
 
 
 def error(
@@ -59,13 +57,13 @@ def error(
     return json({"error": about}, status, headers)
 
 
-def batch_error(
-    status: int, code: str, message: str, values: Mapping[str, str] | None = None
-) -> Response:
-    """An error of the Batch service: what is particular is in details, one for each value."""
-    text = f"{message}\nRequestId:{uuid.uuid4()}\nTime:{write_datetime(datetime.now(UTC))}"
+def batch_error(status: int, found: Mapping[str, Any]) -> Response:
+    """An error of the Batch service as the management plane has it: each value is a detail."""
+    said = found.get("message", {}).get("value", "").partition("\n")[0]
+    text = f"{said}\nRequestId:{uuid.uuid4()}\nTime:{write_datetime(datetime.now(UTC))}"
+    code = found.get("code", "InternalError")
     about: dict[str, Any] = {"code": code, "message": text, "target": "BatchAccount"}
-    details = [{"code": key, "message": value} for key, value in (values or {}).items()]
+    details = [{"code": one["key"], "message": one["value"]} for one in found.get("values", ())]
     return json({"error": about | ({"details": details} if details else {})}, status)
 
 
@@ -84,7 +82,8 @@ def check_etag(headers: Mapping[str, str], etag: str | None) -> None:
         unwanted == "*" and own is not None
     ):
         said = "The condition specified using HTTP conditional header(s) is not met."
-        raise ArmRefused(412, "ConditionNotMet", said, batch_error(412, "ConditionNotMet", said))
+        found = {"code": "ConditionNotMet", "message": {"value": said}}
+        raise ArmRefused(batch_error(412, found))
 
 
 def named(headers: Mapping[str, str]) -> dict[str, str]:

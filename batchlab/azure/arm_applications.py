@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchlab.azure.answers import ArmRefused, check_etag, etag_of, json, nothing
+from batchlab.azure.answers import ArmRefused, check_etag, error, etag_of, json, nothing
 from batchlab.azure.azurite import Azurite
 from batchlab.azure.names import Account
 from batchlab.core.messages.inputs import CreateApplication
@@ -193,7 +193,7 @@ class ArmApplications:
     def _needs_store(self) -> Azurite:
         if self._store is None:
             said = "a package is uploaded to blobs, which need Azurite: npm install -g azurite"
-            raise ArmRefused(409, "OperationInvalidForCurrentState", said)
+            raise ArmRefused(error(409, "OperationInvalidForCurrentState", said))
         return self._store
 
     def _key(self, call: ArmCall) -> tuple[str, str]:

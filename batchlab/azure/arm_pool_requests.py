@@ -213,12 +213,7 @@ class ArmPools:
         found = msgspec.json.decode(body) if body else {}
         if response.status < 400:
             return found
-        said = found.get("message", {}).get("value", "").partition("\n")[0]
-        values = {one["key"]: one["value"] for one in found.get("values", ())}
-        code = found.get("code", "InternalError")
-        raise ArmRefused(
-            response.status, code, said, batch_error(response.status, code, said, values)
-        )
+        raise ArmRefused(batch_error(response.status, found))
 
     def _send(
         self, method: str, path: str, content: Wire | None = None, query: str = ""

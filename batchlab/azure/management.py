@@ -166,7 +166,7 @@ class Management:
             except ArmRefused as refused:
                 return refused.answer
             except BatchError as refused:
-                return _refusal(refused)
+                return batch_error(refused.status, error_content(refused))
         if others:
             said = f"{method} is not supported here, only {', '.join(sorted(set(others)))}"
             return error(405, "MethodNotAllowed", said)
@@ -184,7 +184,7 @@ class Management:
             given = names.get(name, known)
             if given.lower() != known.lower():
                 said = f"{_WORDS[name]} {given!r} could not be found; this lab's is {known!r}"
-                raise ArmRefused(404, code, said)
+                raise ArmRefused(error(404, code, said))
 
     # -- around the account ---------------------------------------------------------------------
 
@@ -341,7 +341,7 @@ class Management:
     def _needs_storage(self) -> None:
         if not self._has_storage:
             said = "there is no storage account, because Azurite is not installed"
-            raise ArmRefused(404, "ResourceNotFound", said)
+            raise ArmRefused(error(404, "ResourceNotFound", said))
 
     def _store_resource(self) -> dict[str, Any]:
         return {
@@ -382,13 +382,6 @@ def _size(size: VmSize) -> dict[str, Any]:
     }  # fmt: skip
     capabilities = [{"name": key, "value": str(value)} for key, value in values.items()]
     return {"name": name, "familyName": f"standard{family}Family", "capabilities": capabilities}
-
-
-def _refusal(refused: BatchError) -> Response:
-    """What the lab refuses, as the Batch service says it."""
-    found = error_content(refused)
-    values = {one["key"]: one["value"] for one in found.get("values", ())}
-    return batch_error(refused.status, refused.code, found["message"]["value"], values)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
